@@ -1,0 +1,1 @@
+//! Units, casts, hashing, number formats: std and small crates only.

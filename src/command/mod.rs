@@ -1,0 +1,3 @@
+//! The commands: one file for each family.
+
+pub mod spec;

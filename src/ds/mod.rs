@@ -1,0 +1,1 @@
+//! Hand-written data structures. They know no keys' meaning, no clock and no I/O.

@@ -1,0 +1,23 @@
+//! Carnelian: a Redis-compatible in-memory data server.
+//!
+//! `ARCHITECTURE.md` is the map. The modules stand in the order of their layers: a folder imports
+//! only the folders above it in this list, and `tests/tidy.rs` enforces that.
+
+
+pub mod base;
+
+pub mod ds;
+
+pub mod config;
+
+pub mod resp;
+
+pub mod value;
+
+pub mod store;
+
+pub mod session;
+
+pub mod command;
+
+pub mod os;

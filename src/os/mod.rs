@@ -1,0 +1,1 @@
+//! The only place with sockets, files, signals, threads and clocks.

@@ -1,0 +1,1 @@
+//! Databases, entries and expiry; time and randomness are passed in.
