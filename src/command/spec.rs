@@ -53,12 +53,14 @@ bitflags! {
         const ONLY_SENTINEL = 1 << 19;
         /// Also served by Sentinel.
         const SENTINEL = 1 << 20;
-        /// Arity and flags only; deeper arguments decide whether keys are touched.
+        /// Its key specs may find no key, and that is no error.
         const NO_MANDATORY_KEYS = 1 << 21;
-        /// A sensitive argument: never logged.
+        /// Refused unless `enable-debug-command` or `enable-module-command` allows it.
         const PROTECTED = 1 << 22;
-        /// Reads or writes every key, whatever its name.
+        /// May touch, and so expire, keys that are not among its arguments.
         const TOUCHES_ARBITRARY_KEYS = 1 << 23;
+        /// For the servers themselves, not for users; COMMAND DOCS says `syscmd`.
+        const SYSTEM = 1 << 24;
     }
 }
 
@@ -246,13 +248,15 @@ pub enum ArgType {
 /// One argument of the documented grammar.
 #[derive(Clone, Copy, Debug)]
 pub struct Arg {
-    /// Its name.
+    /// Its name, unique among its siblings.
     pub name: &'static str,
+    /// What the usage line shows; empty: the name.
+    pub display: &'static str,
     /// Its type.
     pub kind: ArgType,
     /// The literal token before it; empty if none.
     pub token: &'static str,
-    /// Index into the command's key specs, for [`ArgType::Key`].
+    /// Index into the command's key specs: for [`ArgType::Key`], and for patterns that make key names.
     pub key_spec: Option<u8>,
     /// May be left out.
     pub optional: bool,
@@ -273,6 +277,7 @@ impl Arg {
     pub const fn new(name: &'static str, kind: ArgType) -> Self {
         Self {
             name,
+            display: "",
             kind,
             token: "",
             key_spec: None,
@@ -286,9 +291,7 @@ impl Arg {
     }
     /// A key found by key spec `index`.
     pub const fn key(name: &'static str, index: u8) -> Self {
-        let mut arg = Self::new(name, ArgType::Key);
-        arg.key_spec = Some(index);
-        arg
+        Self::new(name, ArgType::Key).key_spec(index)
     }
     /// A bare token.
     pub const fn flag(name: &'static str, token: &'static str) -> Self {
@@ -305,6 +308,16 @@ impl Arg {
         let mut arg = Self::new(name, ArgType::Block);
         arg.members = members;
         arg
+    }
+    /// Stands for keys that key spec `index` describes.
+    pub const fn key_spec(mut self, index: u8) -> Self {
+        self.key_spec = Some(index);
+        self
+    }
+    /// Shown under another name, which siblings may share.
+    pub const fn display(mut self, text: &'static str) -> Self {
+        self.display = text;
+        self
     }
     /// Preceded by a token.
     pub const fn token(mut self, token: &'static str) -> Self {
