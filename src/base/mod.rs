@@ -1,7 +1,14 @@
 //! Units, casts, hashing, number formats: std and small crates only.
 #![forbid(unsafe_code)]
 
+pub mod ascii;
+pub mod crc16;
 pub mod float;
+pub mod glob;
 pub mod hash;
 pub mod long_double;
 pub mod num;
+pub mod quote;
+pub mod rng;
+pub mod time;
+pub mod units;
