@@ -1,1 +1,3 @@
 //! Hand-written data structures. They know no keys' meaning, no clock and no I/O.
+
+pub mod dict;

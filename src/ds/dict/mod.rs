@@ -1,0 +1,379 @@
+//! The hash table: a set of owned, pointer-sized items found by a byte string inside them.
+//!
+//! The keyspace is one, and so are large hashes and sets. It grows and shrinks by linear hashing
+//! (Litwin, 1980): one bucket is split, or two are merged, at a time, so there is one table, never
+//! two, no operation is slow, and memory follows the number of items closely. A bucket is a cache
+//! line with seven items; few have a second line. Looking up costs one line of the table and the
+//! item itself, and both can be prefetched.
+//!
+//! Everything takes the key's hash, computed once by [`Dict::hash`]. Items may carry one bit, the
+//! [`Mark`], and marked items are found without looking at the others.
+//!
+//! Invariants: every item is in the bucket [`segments::Segments::address`] names for its hash;
+//! chains are as [`bucket`] says; `marks` has the buckets that hold a marked item.
+//! Layout, numbers and reasons: `docs/design/dict.md`.
+#![expect(
+    unsafe_code,
+    reason = "packed pointers, raw segments and buckets chained by raw pointers"
+)]
+
+mod bucket;
+mod marks;
+mod resize;
+mod segments;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod visit;
+
+pub use resize::Resize;
+pub use slot::{Entry, Ref, RefMut, Slot, Vacant};
+pub use visit::{IntoIter, Iter, Stats};
+
+use crate::base::hash::HashKey;
+use crate::base::num;
+use bucket::{Place, Word};
+use marks::Marks;
+use segments::{Address, Segments};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// An owned pointer to an allocation that knows its key.
+///
+/// # Safety
+/// - `into_raw` gives an address that is a multiple of 8 and below 2^48, and `from_raw` turns it
+///   back into an equal item.
+/// - An item may be duplicated by `from_raw` while only shared references to the duplicates are
+///   used and none of them is dropped. So it is a plain pointer, such as a newtype of [`NonNull`]:
+///   not a `Box`, which claims its allocation whenever it is moved.
+/// - The key does not change but through `&mut Self`.
+pub unsafe trait Item: Sized {
+    /// Gives up the item for the address it points to.
+    fn into_raw(self) -> NonNull<u8>;
+
+    /// The item back.
+    ///
+    /// # Safety
+    /// `raw` came from `into_raw` of this type, and the caller honours the trait's second rule.
+    unsafe fn from_raw(raw: NonNull<u8>) -> Self;
+
+    /// The item's key. Must not panic.
+    ///
+    /// # Safety
+    /// `raw` came from `into_raw`, and for `'a` the item is neither dropped nor changed.
+    unsafe fn key_of<'a>(raw: NonNull<u8>) -> &'a [u8];
+}
+
+/// A bit of the table's own for each item; the keyspace sets it on items that expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Not marked.
+    Clear,
+    /// Marked.
+    Set,
+}
+
+/// A set of items by key. Memory: about 14 bytes an item; nothing while empty.
+pub struct Dict<T: Item> {
+    segments: Segments,
+    len: usize,
+    /// Child buckets, each allocated alone.
+    children: usize,
+    key: HashKey,
+    /// Allocated when an item is first marked.
+    marks: Option<Box<Marks>>,
+    resize: Resize,
+    items: PhantomData<T>,
+}
+
+// SAFETY: a dict owns its items and its buckets, and shares them with nobody.
+unsafe impl<T: Item + Send> Send for Dict<T> {}
+// SAFETY: `&Dict` gives out `&T` only.
+unsafe impl<T: Item + Sync> Sync for Dict<T> {}
+
+/// Hash bits stored with an item, from bit `shift` on.
+///
+/// Buckets are chosen by the low bits. A split needs the next bit, so the 16 stored bits begin
+/// where the address ends, or a little below: then only the splits that move the window on
+/// ([`WINDOWS`]) must read the items to hash them again.
+#[inline]
+fn fragment_shift(mask: u64) -> u32 {
+    let [first, second] = WINDOWS;
+    if mask < (1 << first) - 1 {
+        0
+    } else if mask < (1 << second) - 1 {
+        first
+    } else {
+        second
+    }
+}
+
+/// Address widths, in bits, at which the stored 16 bits move up. The window at 0 serves splits up
+/// to width 12, the one at 12 up to 28, the one at 28 up to 44.
+const WINDOWS: [u32; 2] = [12, 28];
+const _: () = assert!(WINDOWS[0] <= 16 && WINDOWS[1] - WINDOWS[0] <= 16);
+
+/// The 16 bits of `hash` stored with an item whose bucket is chosen by `mask`.
+#[inline]
+fn fragment(hash: u64, mask: u64) -> u16 {
+    num::low_u16(hash >> fragment_shift(mask))
+}
+
+/// The 8 bits of a hash that a bucket compares first.
+#[inline]
+fn tag(hash: u64) -> u8 {
+    num::low_u8(hash >> 56)
+}
+
+impl<T: Item> Dict<T> {
+    /// An empty dict that hashes under `key`. Allocates nothing.
+    #[must_use]
+    pub const fn new(key: HashKey) -> Dict<T> {
+        Dict {
+            segments: Segments::new(),
+            len: 0,
+            children: 0,
+            key,
+            marks: None,
+            resize: Resize::Allow,
+            items: PhantomData,
+        }
+    }
+
+    /// Items in the dict.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no items.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The hash of a key, which all other functions ask for.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.key.hash(key)
+    }
+
+    /// The item with this key. O(1).
+    #[inline]
+    #[must_use]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Ref<'_, T>> {
+        let (_, place) = self.locate(hash, key)?;
+        // SAFETY: `place` was just found, and `self` is borrowed as long as the result.
+        Some(unsafe { Ref::new(place) })
+    }
+
+    /// The item with this key, to change, move or remove it. O(1).
+    #[inline]
+    #[must_use]
+    pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<Slot<'_, T>> {
+        let (home, place) = self.locate(hash, key)?;
+        Some(Slot { dict: self, home, place })
+    }
+
+    /// The place of this key, taken or not. O(1).
+    #[inline]
+    pub fn entry(&mut self, hash: u64, key: &[u8]) -> Entry<'_, T> {
+        match self.locate(hash, key) {
+            Some((home, place)) => Entry::Occupied(Slot { dict: self, home, place }),
+            None => Entry::Vacant(Vacant { dict: self, hash }),
+        }
+    }
+
+    /// Adds an item whose key the dict does not hold; `hash` is its key's. O(1): at most two
+    /// buckets are split.
+    ///
+    /// Adding a key twice is safe but wrong: one of the items hides the other.
+    #[inline]
+    pub fn insert(&mut self, hash: u64, item: T, mark: Mark) -> Slot<'_, T> {
+        self.make_room();
+        let Address { index: home, mask } = self.segments.address(hash);
+        let word = Word::new(item.into_raw(), fragment(hash, mask), mark);
+        self.len += 1;
+        if mark == Mark::Set {
+            self.marks_mut().len += 1;
+        }
+        let place = self.place(home, word, tag(hash));
+        Slot { dict: self, home, place }
+    }
+
+    /// Takes the item with this key out. O(1): at most two buckets are merged.
+    #[inline]
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<T> {
+        Some(self.find_mut(hash, key)?.remove())
+    }
+
+    /// Drops all items at once. O(n); to do it in slices see [`Dict::take_bucket`], to do it
+    /// elsewhere [`Dict::take`].
+    pub fn clear(&mut self) {
+        drop(self.take());
+    }
+
+    /// Leaves the dict empty and returns its contents. O(1).
+    #[must_use]
+    pub fn take(&mut self) -> Dict<T> {
+        let mut empty = Dict::new(self.key);
+        empty.resize = self.resize;
+        std::mem::replace(self, empty)
+    }
+
+    /// Starts loading the bucket of `hash` into the cache.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        if self.segments.count() > 0 {
+            let index = self.segments.address(hash).index;
+            prefetch(self.segments.pointer(index).as_ptr().cast());
+        }
+    }
+
+    /// Starts loading the item that `hash` probably finds. Reads the bucket, so call
+    /// [`Dict::prefetch_bucket`] well before.
+    #[inline]
+    pub fn prefetch_item(&self, hash: u64) {
+        if self.segments.count() == 0 {
+            return;
+        }
+        let Address { index, mask } = self.segments.address(hash);
+        let bucket = self.segments.bucket(index);
+        let fragment = fragment(hash, mask);
+        for slot in bucket.matches(tag(hash)) {
+            let word = bucket.word(slot);
+            if word.fragment() == fragment {
+                let item = word.raw().as_ptr();
+                prefetch(item);
+                // Most items are small but not aligned to a line: take the one they may end in.
+                prefetch(item.wrapping_add(CACHE_LINE - 1));
+                return;
+            }
+        }
+        if let Some(child) = bucket.child() {
+            prefetch(child.as_ptr().cast());
+        }
+    }
+
+    /// Bytes of the table itself, items not included.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.segments.memory_bytes()
+            + self.children * size_of::<bucket::Bucket>()
+            + self.marks.as_ref().map_or(0, |marks| marks.memory_bytes())
+    }
+
+    /// Finds an item: the bucket its chain starts at, and its place in the chain.
+    #[inline]
+    fn locate(&self, hash: u64, key: &[u8]) -> Option<(usize, Place)> {
+        if self.len == 0 {
+            return None;
+        }
+        let Address { index: home, mask } = self.segments.address(hash);
+        let (tag, fragment) = (tag(hash), fragment(hash, mask));
+        let mut at = self.segments.pointer(home);
+        loop {
+            // SAFETY: a bucket below `count` or a child of one, not changed while `self` is borrowed.
+            let bucket = unsafe { at.as_ref() };
+            for slot in bucket.matches(tag) {
+                let word = bucket.word(slot);
+                // SAFETY: a taken slot's word holds an item, which stays as long as the borrow.
+                if word.fragment() == fragment && unsafe { T::key_of(word.raw()) } == key {
+                    return Some((home, Place { bucket: at, slot }));
+                }
+            }
+            at = bucket.child()?;
+        }
+    }
+
+    /// Puts a word into the chain of bucket `home`, and notes the bucket if the word is marked.
+    #[inline]
+    fn place(&mut self, home: usize, word: Word, tag: u8) -> Place {
+        if word.mark() == Mark::Set {
+            self.marks_mut().set(home);
+        }
+        // SAFETY: `pointer` names a bucket of ours, and `self` is borrowed exclusively.
+        unsafe { bucket::push(self.segments.pointer(home), word, tag, &mut self.children) }
+    }
+
+    /// Takes out the item at `place` in the chain of bucket `home`, which must be a taken slot.
+    fn remove_at(&mut self, home: usize, place: Place) -> T {
+        let head = self.segments.pointer(home);
+        // SAFETY: `head` is ours and `self` borrowed exclusively; `place` is taken, says the caller.
+        let word = unsafe { bucket::remove(head, place, &mut self.children) };
+        self.len -= 1;
+        if word.mark() == Mark::Set {
+            self.unmark(home);
+        }
+        self.give_back();
+        // SAFETY: the word was the only owner of the item.
+        unsafe { T::from_raw(word.raw()) }
+    }
+
+    /// Counts one marked item less, in bucket `home`, whose word is already clear or gone.
+    fn unmark(&mut self, home: usize) {
+        let mut bucket = Some(self.segments.bucket(home));
+        let mut marked = false;
+        while let Some(view) = bucket {
+            marked |= view.taken().any(|slot| view.word(slot).mark() == Mark::Set);
+            bucket = view.next();
+        }
+        let marks = self.marks_mut();
+        marks.len -= 1;
+        if !marked {
+            marks.clear(home);
+        }
+    }
+
+    fn marks_mut(&mut self) -> &mut Marks {
+        self.marks.get_or_insert_default()
+    }
+
+    /// The hash of the item in a taken slot's word.
+    fn hash_of(&self, word: Word) -> u64 {
+        // SAFETY: the word holds an item of ours; the slice is not kept.
+        self.key.hash(unsafe { T::key_of(word.raw()) })
+    }
+
+    /// Takes any item out, from the last bucket; leaves buckets that are out of date. Only for
+    /// dicts that nothing is looked up in any more.
+    fn pop_any(&mut self) -> Option<T> {
+        while self.segments.count() > 0 {
+            let last = self.segments.pointer(self.segments.count() - 1);
+            // SAFETY: a bucket of ours, and `self` is borrowed exclusively.
+            if let Some(word) = unsafe { bucket::pop(last, &mut self.children) } {
+                self.len -= 1;
+                // SAFETY: the word was the only owner of the item.
+                return Some(unsafe { T::from_raw(word.raw()) });
+            }
+            self.segments.pop();
+        }
+        None
+    }
+}
+
+impl<T: Item> Drop for Dict<T> {
+    fn drop(&mut self) {
+        while let Some(item) = self.pop_any() {
+            drop(item);
+        }
+    }
+}
+
+const CACHE_LINE: usize = 64;
+
+/// Starts loading the cache line at `address`, which may be any.
+#[inline]
+fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch is a hint; it does not access memory.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}

@@ -1,0 +1,322 @@
+//! Visiting items: all of them, in steps, at random, the marked ones.
+
+use super::bucket::Bucket;
+use super::{Dict, Item, Mark, Ref};
+use crate::base::num;
+
+/// Positions a random bucket is tried at before the search goes on from neighbour to neighbour.
+const RANDOM_TRIES: usize = 100;
+
+/// The shape of a table, for DEBUG HTSTATS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Items in the dict.
+    pub items: usize,
+    /// Marked items.
+    pub marked: usize,
+    /// Buckets, children not counted.
+    pub buckets: usize,
+    /// Child buckets.
+    pub children: usize,
+    /// Buckets of the longest chain.
+    pub longest_chain: usize,
+    /// `fill[n]` buckets hold `n` items, children's included; the last counts the fuller ones too.
+    pub fill: [usize; 24],
+    /// `depth[n]` items lie in the `n`th bucket of their chain; the last counts the deeper ones.
+    pub depth: [usize; 8],
+    /// Bytes of the table, items not included.
+    pub memory_bytes: usize,
+}
+
+impl<T: Item> Dict<T> {
+    /// Visits the items of one bucket and returns the cursor of the next; 0 starts, and 0 is the
+    /// end. O(1).
+    ///
+    /// An item that is in the dict from the first call to the last is visited at least once,
+    /// however much the dict grows and shrinks between calls. Items may be visited twice.
+    pub fn scan<'a>(&'a self, cursor: u64, f: impl FnMut(Ref<'a, T>)) -> u64 {
+        if self.segments.count() == 0 {
+            return 0;
+        }
+        // Think of hashes with their bits reversed, as numbers. Each bucket then is an interval,
+        // and the buckets cover all numbers at any time, whatever was split or merged. The cursor
+        // is a number up to which everything has been visited: go to the end of its interval.
+        let address = self.segments.address(cursor);
+        visit_chain(self.segments.bucket(address.index), f);
+        (cursor | !address.mask).reverse_bits().wrapping_add(1).reverse_bits()
+    }
+
+    /// All items, in no order of use.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { dict: self, next_bucket: 0, bucket: None, slot: 0, left: self.len }
+    }
+
+    /// An item drawn by the random numbers of `next`; all are equally likely. O(1) expected.
+    ///
+    /// (Those in a bucket with over twice the average are a little less likely.)
+    pub fn random(&self, mut next: impl FnMut() -> u64) -> Option<Ref<'_, T>> {
+        if self.len == 0 {
+            return None;
+        }
+        let count = self.segments.count();
+        // A bucket is taken with a chance proportional to its items, so that all are equal.
+        let full = 2 * (self.len / count) + 4;
+        for _ in 0..RANDOM_TRIES {
+            let head = self.segments.bucket(below(next(), count));
+            let items = chain_len(head);
+            if items > below(next(), full) {
+                return Some(self.nth(head, below(next(), items)));
+            }
+        }
+        // Few items in many buckets: only while shrinking is put off.
+        let start = below(next(), count);
+        let order = (start..count).chain(0..start).map(|index| self.segments.bucket(index));
+        let head = order.into_iter().find(|head| chain_len(head) > 0)?;
+        Some(self.nth(head, below(next(), chain_len(head))))
+    }
+
+    /// Visits up to `items` items from neighbouring buckets, beginning at one that `random`, any
+    /// number, chooses. Visits all, once, if there are no more than `items`. O(items) expected.
+    pub fn sample<'a>(&'a self, random: u64, items: usize, mut f: impl FnMut(Ref<'a, T>)) {
+        let count = self.segments.count();
+        let mut left = items.min(self.len);
+        let mut index = if left == 0 { 0 } else { below(random, count) };
+        while left > 0 {
+            visit_chain(self.segments.bucket(index), |item| {
+                if left > 0 {
+                    left -= 1;
+                    f(item);
+                }
+            });
+            index = if index + 1 == count { 0 } else { index + 1 };
+        }
+    }
+
+    /// Marked items in the dict.
+    #[inline]
+    #[must_use]
+    pub fn marked_len(&self) -> usize {
+        self.marks.as_ref().map_or(0, |marks| marks.len)
+    }
+
+    /// Visits the marked items of up to `buckets` buckets that hold some, from position `from` on,
+    /// and returns the position to go on at; 0 starts, and 0 says that the end was reached.
+    ///
+    /// Unmarked buckets cost next to nothing: 4096 are skipped at once. Unlike [`Dict::scan`],
+    /// items that a resize moves between calls may be missed until the next pass.
+    pub fn scan_marked<'a>(
+        &'a self,
+        from: usize,
+        buckets: usize,
+        mut f: impl FnMut(Ref<'a, T>),
+    ) -> usize {
+        let Some(marks) = &self.marks else { return 0 };
+        let mut at = from;
+        for _ in 0..buckets {
+            let Some(index) = marks.next(at) else { return 0 };
+            self.visit_marked(index, &mut f);
+            at = index + 1;
+        }
+        if marks.next(at).is_some() { at } else { 0 }
+    }
+
+    /// A marked item drawn by the random numbers of `next`. All have a chance, larger if the
+    /// buckets before have no marked items. O(1), not counting the skipping of unmarked buckets.
+    pub fn random_marked(&self, mut next: impl FnMut() -> u64) -> Option<Ref<'_, T>> {
+        let marks = self.marks.as_ref()?;
+        if marks.len == 0 {
+            return None;
+        }
+        let start = below(next(), self.segments.count());
+        let index = marks.next(start).or_else(|| marks.next(0))?;
+        let mut found = Vec::new();
+        self.visit_marked(index, &mut |item| found.push(item));
+        let chosen = below(next(), found.len().max(1));
+        found.into_iter().nth(chosen)
+    }
+
+    /// The shape of the table. O(n).
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            items: self.len,
+            marked: self.marked_len(),
+            buckets: self.segments.count(),
+            children: self.children,
+            memory_bytes: self.memory_bytes(),
+            ..Stats::default()
+        };
+        for index in 0..self.segments.count() {
+            let (mut items, mut chain) = (0, 0);
+            for bucket in Chain(Some(self.segments.bucket(index))) {
+                stats.depth[chain.min(stats.depth.len() - 1)] += bucket.count();
+                items += bucket.count();
+                chain += 1;
+            }
+            stats.fill[items.min(stats.fill.len() - 1)] += 1;
+            stats.longest_chain = stats.longest_chain.max(chain);
+        }
+        stats
+    }
+
+    fn visit_marked<'a>(&'a self, index: usize, f: &mut impl FnMut(Ref<'a, T>)) {
+        for bucket in Chain(Some(self.segments.bucket(index))) {
+            for word in bucket.taken().map(|slot| bucket.word(slot)) {
+                if word.mark() == Mark::Set {
+                    // SAFETY: an item of ours, and `self` is borrowed for `'a`.
+                    f(unsafe { Ref::from_raw(word.raw()) });
+                }
+            }
+        }
+    }
+
+    /// The item number `n` of a chain, which must have more.
+    fn nth<'a>(&'a self, head: &'a Bucket, mut n: usize) -> Ref<'a, T> {
+        let mut bucket = head;
+        while n >= bucket.count() {
+            n -= bucket.count();
+            bucket = bucket.next().expect("n is below the items of the chain");
+        }
+        let slot = bucket.taken().nth(n).expect("n is below the items of the bucket");
+        // SAFETY: an item of ours, and `self` is borrowed for `'a`.
+        unsafe { Ref::from_raw(bucket.word(slot).raw()) }
+    }
+}
+
+/// The buckets of a chain.
+struct Chain<'a>(Option<&'a Bucket>);
+
+impl<'a> Iterator for Chain<'a> {
+    type Item = &'a Bucket;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a Bucket> {
+        let bucket = self.0?;
+        self.0 = bucket.next();
+        Some(bucket)
+    }
+}
+
+fn chain_len(head: &Bucket) -> usize {
+    Chain(Some(head)).map(Bucket::count).sum()
+}
+
+/// Visits the items of a chain of a dict of `T`, borrowed for `'a`.
+fn visit_chain<'a, T: Item + 'a>(head: &'a Bucket, mut f: impl FnMut(Ref<'a, T>)) {
+    for bucket in Chain(Some(head)) {
+        for slot in bucket.taken() {
+            // SAFETY: the word of a taken slot holds an item, and the dict is borrowed for `'a`.
+            f(unsafe { Ref::from_raw(bucket.word(slot).raw()) });
+        }
+    }
+}
+
+/// A number below `bound` (not 0), equally likely for equally likely `random`.
+fn below(random: u64, bound: usize) -> usize {
+    // The high half of the product, as good as a remainder, without the division.
+    let product = u128::from(random) * u128::from(num::u64_of(bound));
+    num::usize_of(num::low_u64(product >> 64))
+}
+
+/// All items of a dict, by reference.
+pub struct Iter<'a, T: Item> {
+    dict: &'a Dict<T>,
+    next_bucket: usize,
+    bucket: Option<&'a Bucket>,
+    slot: usize,
+    left: usize,
+}
+
+impl<'a, T: Item> Iterator for Iter<'a, T> {
+    type Item = Ref<'a, T>;
+
+    fn next(&mut self) -> Option<Ref<'a, T>> {
+        loop {
+            if let Some(bucket) = self.bucket {
+                if let Some(slot) = bucket.taken_from(self.slot) {
+                    self.slot = slot + 1;
+                    self.left = self.left.saturating_sub(1);
+                    // SAFETY: an item of the dict, borrowed for `'a`.
+                    return Some(unsafe { Ref::from_raw(bucket.word(slot).raw()) });
+                }
+                self.bucket = bucket.next();
+            } else if self.next_bucket < self.dict.segments.count() {
+                self.bucket = Some(self.dict.segments.bucket(self.next_bucket));
+                self.next_bucket += 1;
+            } else {
+                return None;
+            }
+            self.slot = 0;
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<'a, T: Item> IntoIterator for &'a Dict<T> {
+    type Item = Ref<'a, T>;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+/// All items of a dict, by value. Buckets are freed on the way; dropping it drops what is left.
+pub struct IntoIter<T: Item>(Dict<T>);
+
+impl<T: Item> Iterator for IntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.pop_any()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len, Some(self.0.len))
+    }
+}
+
+impl<T: Item> ExactSizeIterator for IntoIter<T> {}
+
+impl<T: Item> IntoIterator for Dict<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter(self)
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl<T: Item> Dict<T> {
+    /// Checks everything the module promises. O(n).
+    pub(crate) fn check_invariants(&self) {
+        self.segments.check_invariants();
+        let (mut items, mut children, mut marked) = (0, 0, 0);
+        let mut next_marked = self.marks.as_ref().and_then(|marks| marks.next(0));
+        for index in 0..self.segments.count() {
+            let head = self.segments.bucket(index);
+            head.check_chain(&mut children);
+            let mask = self.segments.mask_of(index);
+            let before = marked;
+            for (tag, word) in head.tagged() {
+                let hash = self.hash_of(word);
+                assert_eq!(num::usize_of(hash & mask), index, "an item in the wrong bucket");
+                assert_eq!(tag, super::tag(hash));
+                assert_eq!(word.fragment(), super::fragment(hash, mask));
+                items += 1;
+                marked += usize::from(word.mark() == Mark::Set);
+            }
+            assert_eq!(marked > before, next_marked == Some(index), "bucket {index}");
+            if next_marked == Some(index) {
+                next_marked = self.marks.as_ref().and_then(|marks| marks.next(index + 1));
+            }
+        }
+        assert_eq!(next_marked, None);
+        assert_eq!((items, children, marked), (self.len, self.children, self.marked_len()));
+    }
+}
