@@ -201,6 +201,17 @@ mod tests {
     }
 
     #[test]
+    fn random_sums_are_those_of_7_0_15() {
+        let rows = include_str!("../../tests/data/incrbyfloat.tsv");
+        for row in rows.lines().filter(|row| !row.starts_with('#')) {
+            let [value, increment, reply] = row.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("three columns in {row}");
+            };
+            assert_eq!(incrbyfloat(value, increment), reply, "{row}");
+        }
+    }
+
+    #[test]
     fn integers_pass_through_unchanged() {
         for n in [0, 1, -1, i64::MAX, i64::MIN, 1 << 53, (1 << 53) + 1] {
             let mut out = Vec::new();

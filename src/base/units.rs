@@ -50,7 +50,7 @@ pub fn write_size(out: &mut Vec<u8>, bytes: u64) {
 pub fn human_size(bytes: u64) -> String {
     const SCALES: [(u32, char); 5] = [(50, 'P'), (40, 'T'), (30, 'G'), (20, 'M'), (10, 'K')];
     // From 1024 P on Redis falls back to bytes.
-    if bytes < KB || bytes >= 1 << 60 {
+    if !(KB..1 << 60).contains(&bytes) {
         return format!("{bytes}B");
     }
     let (shift, name) = SCALES
