@@ -101,6 +101,7 @@ mod tsc {
     use std::time::Duration;
 
     use super::{NS_PER_SECOND, monotonic_ns};
+    use crate::base::num::low_u64;
 
     const FIRST_WINDOW: Duration = Duration::from_millis(2);
     const WINDOW_NS_MIN: u64 = 100_000_000;
@@ -141,8 +142,8 @@ mod tsc {
         pub(super) fn at(&self, tsc: u64) -> u64 {
             // A counter behind the anchor (another core's, by a few ticks) counts as the anchor.
             let passed = tsc.saturating_sub(self.tsc);
-            let ns = (u128::from(passed) * u128::from(self.rate)) >> 32;
-            self.ns.saturating_add(u64::try_from(ns).unwrap_or(u64::MAX))
+            // The product's high bits are lost after five hundred years only.
+            self.ns.wrapping_add(low_u64((u128::from(passed) * u128::from(self.rate)) >> 32))
         }
 
         /// The line that starts where this one is at `now` and meets the kernel's clock one
