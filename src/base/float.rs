@@ -64,12 +64,32 @@ pub fn format_f64(n: f64, out: &mut Vec<u8>) {
         if n < 0.0 {
             out.push(b'-');
         }
-        Digits::of(n.abs()).lay_out(out);
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(n.abs()).as_bytes();
+        if is_laid_out(text) {
+            out.extend_from_slice(text);
+        } else {
+            Digits::of(text).lay_out(out);
+        }
     }
 }
 
 /// The longest text [`format_f64`] prints: a sign, 17 digits, 7 zeros.
 pub const F64_LEN_MAX: usize = 25;
+
+/// Whether the shortest digits stand as Redis would have them: no exponent, and either few decimals
+/// or a number between 0.001 and 10,000.
+fn is_laid_out(text: &[u8]) -> bool {
+    let Some(point) = memchr::memchr(b'.', text) else {
+        return false;
+    };
+    let decimals = &text[point + 1..];
+    if memchr::memchr(b'e', decimals).is_some() || decimals == b"0" {
+        return false;
+    }
+    let moderate = point <= 4 && (text[0] != b'0' || !decimals.starts_with(b"000"));
+    moderate || decimals.len() < 7
+}
 
 /// The shortest decimal digits of a positive double: `0.d1 d2 … dn * 10^point`, d1 and dn not 0.
 struct Digits {
@@ -81,9 +101,7 @@ struct Digits {
 
 impl Digits {
     /// Takes apart what the shortest-digits crate prints, which is `123.0`, `0.00123` or `1.23e-7`.
-    fn of(n: f64) -> Digits {
-        let mut buffer = zmij::Buffer::new();
-        let text = buffer.format_finite(n).as_bytes();
+    fn of(text: &[u8]) -> Digits {
         let mut digits = Digits { bytes: [0; 17], len: 0, point: 0 };
         let mut trailing_zeros = 0;
         let mut step = 1; // what a digit moves the point by: 1 before it, 0 behind it
@@ -324,7 +342,7 @@ mod tests {
             (4_611_686_018_427_388_928.0, "4611686018427389000"),
             (-1.234_567_890_123_456_7e-4, "-1.2345678901234567e-4"),
             (0.001_234_567_890_123_456_7, "0.0012345678901234567"),
-            (1234.567_890_123_456_7, "1234.5678901234567"),
+            (1_234.567_890_123_456_7, "1234.5678901234567"),
             (12_345.678_901_234_567, "1.2345678901234567e+4"),
             (-4.456_307_394_048_942_6e23, "-445630739404894260000000"),
             (1e-6, "0.000001"),
@@ -365,6 +383,27 @@ mod tests {
                 assert_eq!(digits(&text), digits(&format!("{n:e}")), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn the_short_cut_of_the_layout_is_the_layout() {
+        let mut short_cuts = 0;
+        for exponent in -12..20 {
+            for digits in
+                ["1", "9", "12", "1234567", "12345678", "1234567890123456", "12345678901234567"]
+            {
+                let n: f64 = format!("0.{digits}e{exponent}").parse().unwrap();
+                let mut buffer = zmij::Buffer::new();
+                let text = buffer.format_finite(n);
+                let mut laid_out = Vec::new();
+                Digits::of(text.as_bytes()).lay_out(&mut laid_out);
+                if is_laid_out(text.as_bytes()) {
+                    short_cuts += 1;
+                    assert_eq!(text, String::from_utf8(laid_out).unwrap());
+                }
+            }
+        }
+        assert!(short_cuts > 50, "{short_cuts}");
     }
 
     /// Checked against the replies of a 7.0.15 server.
