@@ -19,6 +19,11 @@ const LONG_FILES: &[(&str, usize)] = &[];
 /// Numeric casts with `as` outside [`CAST_HOME`]: path and count.
 const CASTS: &[(&str, usize)] = &[];
 
+/// Parameters of type `bool`: path and count.
+const BOOL_PARAMETERS: &[(&str, usize)] = &[
+    ("src/os/log/line.rs", 1), // a trait of `tracing` wants it
+];
+
 /// The one file where `as` casts numbers.
 const CAST_HOME: &str = "src/base/num.rs";
 /// The folders that may hold unsafe code.
@@ -268,6 +273,22 @@ fn casts(source: &Source) -> Option<(String, usize)> {
     (count > 0).then(|| (source.path.clone(), count))
 }
 
+/// Flags as parameters: `rename(a, b, true)` says nothing where it is called.
+fn bool_parameters(source: &Source) -> Option<(String, usize)> {
+    let code = &source.code;
+    let parameters = |start: usize| {
+        let open = start + code[start..].find('(').unwrap_or_default();
+        &code[open..closing(code, open)]
+    };
+    let is_type = |before: &str| before.trim_end().trim_end_matches('&').trim_end().ends_with(':');
+    let count = functions(source)
+        .into_iter()
+        .map(|(_, start, _)| parameters(start))
+        .flat_map(|list| words(list, "bool").filter(move |&offset| is_type(&list[..offset])))
+        .count();
+    (source.path.starts_with("src/") && count > 0).then(|| (source.path.clone(), count))
+}
+
 /// The folders of `src/lib.rs`, lowest layer first.
 fn layers(library: &Source) -> Vec<&str> {
     words(&library.code, "mod").map(|offset| identifier(&library.code[offset + 3..])).collect()
@@ -450,6 +471,12 @@ fn numbers_are_cast_in_one_file() {
 }
 
 #[test]
+fn parameters_are_no_bare_flags() {
+    let found: Vec<_> = Tree::read().sources.iter().filter_map(bool_parameters).collect();
+    expect_none(&ratchet("bool parameters", &found, BOOL_PARAMETERS));
+}
+
+#[test]
 fn folders_know_only_lower_layers() {
     expect_none(&wrong_layers(&Tree::read()));
 }
@@ -509,6 +536,13 @@ fn canary_cast() {
     let text = "use a as b;\n// 1 as u8\nlet x = y as\n  u64 + z as f64;";
     assert_eq!(casts(&source("src/a.rs", text)), Some(("src/a.rs".to_owned(), 2)));
     assert_eq!(casts(&source(CAST_HOME, text)), None);
+}
+
+#[test]
+fn canary_bool_parameter() {
+    let text =
+        "fn f(a: u8, b: bool) {}\nfn g(b: &bool) {}\nfn h(p: impl Fn(u8) -> bool) -> bool { true }";
+    assert_eq!(bool_parameters(&source("src/a.rs", text)), Some(("src/a.rs".to_owned(), 2)));
 }
 
 #[test]
