@@ -1,0 +1,92 @@
+//! Rows: snapshots, append-only file.
+
+macro_rules! persistence {
+    ($rest:tt { $($rows:tt)* }) => { collect! { $rest { $($rows)*
+
+Snapshots {
+    /// Writes a snapshot when so many seconds have passed since the last one and at least so many
+    /// keys changed. Several points may stand in one line or in several; `save ""` writes none.
+    "save" save: Vec<SavePoint> = default_save_points(), SavePoints, Free, Later(Snapshots);
+
+    /// Refuses writes after a snapshot failed, until one succeeds, so that somebody notices.
+    "stop-writes-on-bgsave-error" stop_writes_on_bgsave_error: bool = true, yes_no(), Free,
+        Later(Snapshots);
+
+    /// Compresses strings in snapshots.
+    "rdbcompression" rdbcompression: bool = true, yes_no(), Free, Later(Snapshots);
+
+    /// Ends snapshots with a checksum and checks it when loading.
+    "rdbchecksum" rdbchecksum: bool = true, yes_no(), Fixed, Later(Snapshots);
+
+    /// Checks values in depth when they are loaded or restored: never, always, or only those that
+    /// clients send with RESTORE.
+    "sanitize-dump-payload" sanitize_dump_payload: SanitizeDumpPayload = SanitizeDumpPayload::No,
+        one_of(), Free, Later(Snapshots);
+
+    /// Name of the snapshot file in the working directory.
+    "dbfilename" dbfilename: Text = Text::from("dump.rdb"),
+        ruled_text(Empty::Value, rules::dbfilename), Free, Later(Snapshots), [PROTECTED];
+
+    /// Removes snapshot files that were only made for replication, where nothing else is persisted.
+    "rdb-del-sync-files" rdb_del_sync_files: bool = false, yes_no(), Free, Later(Replication);
+
+    /// Forces a snapshot to disk bit by bit while it is written, not all at its end.
+    "rdb-save-incremental-fsync" rdb_save_incremental_fsync: bool = true, yes_no(), Free,
+        Later(Snapshots);
+}
+
+AppendOnlyFile {
+    /// Logs every write, so that a restart replays them: at most a second's worth is lost, or none,
+    /// by appendfsync.
+    "appendonly" appendonly: bool = false, yes_no(), Free, Later(AppendOnlyFile),
+        [NOT_WHILE_LOADING];
+
+    /// The beginning of the names of its files.
+    "appendfilename" appendfilename: Text = Text::from("appendonly.aof"),
+        ruled_text(Empty::Value, rules::appendfilename), Fixed, Later(AppendOnlyFile);
+
+    /// The directory for its files, within the working directory.
+    "appenddirname" appenddirname: Text = Text::from("appendonlydir"),
+        ruled_text(Empty::Value, rules::appenddirname), Fixed, Later(AppendOnlyFile);
+
+    /// When written commands are forced to disk: before replies go out, once a second, or when the
+    /// operating system likes.
+    "appendfsync" appendfsync: AppendFsync = AppendFsync::Everysec, one_of(), Free,
+        Later(AppendOnlyFile);
+
+    /// Does not force anything to disk while a snapshot or a rewrite is under way, which keeps
+    /// latency low and risks what was written meanwhile.
+    "no-appendfsync-on-rewrite" no_appendfsync_on_rewrite: bool = false, yes_no(), Free,
+        Later(AppendOnlyFile);
+
+    /// Rewrites the file in its shortest form when it has grown by so many percent; 0 never does.
+    "auto-aof-rewrite-percentage" auto_aof_rewrite_percentage: u32 = 100, integer(0, INT_MAX),
+        Free, Later(AppendOnlyFile);
+
+    /// But not while it is smaller than this.
+    "auto-aof-rewrite-min-size" auto_aof_rewrite_min_size: u64 = 64 << 20, memory(0, LONG_MAX),
+        Free, Later(AppendOnlyFile);
+
+    /// Loads a file whose end is missing, as after a crash of the machine, up to the last complete
+    /// command; otherwise refuses to start.
+    "aof-load-truncated" aof_load_truncated: bool = true, yes_no(), Free, Later(AppendOnlyFile);
+
+    /// Begins a rewritten file with a snapshot, which is smaller and loads faster.
+    "aof-use-rdb-preamble" aof_use_rdb_preamble: bool = true, yes_no(), Free,
+        Later(AppendOnlyFile);
+
+    /// Marks the time in the file, so that it can be cut at a moment in the past.
+    "aof-timestamp-enabled" aof_timestamp_enabled: bool = false, yes_no(), Free,
+        Later(AppendOnlyFile);
+
+    /// Forces a rewritten file to disk bit by bit while it is written, not all at its end.
+    "aof-rewrite-incremental-fsync" aof_rewrite_incremental_fsync: bool = true, yes_no(), Free,
+        Later(AppendOnlyFile);
+
+    /// Keeps files that a rewrite has made superfluous.
+    "aof-disable-auto-gc" aof_disable_auto_gc: bool = false, yes_no(), Free,
+        Later(AppendOnlyFile);
+}
+
+    } } };
+}
