@@ -146,16 +146,18 @@ pub(super) fn loose_integer(text: &[u8]) -> Option<i64> {
 
 /// `yes` or `no`.
 pub(super) struct YesNo {
-    rule: fn(bool) -> Result<(), Reason>,
+    /// Why `yes` is refused, where it is.
+    refusal: Option<&'static str>,
 }
 
+/// A switch.
 pub(super) const fn yes_no() -> YesNo {
-    YesNo { rule: |_| Ok(()) }
+    YesNo { refusal: None }
 }
 
-/// A switch that keeps a rule.
-pub(super) const fn ruled_switch(rule: fn(bool) -> Result<(), Reason>) -> YesNo {
-    YesNo { rule }
+/// A switch that cannot be switched on, for this reason.
+pub(super) const fn only_no(refusal: &'static str) -> YesNo {
+    YesNo { refusal: Some(refusal) }
 }
 
 impl Kind for YesNo {
@@ -163,15 +165,16 @@ impl Kind for YesNo {
 
     fn parse(&self, args: &[&[u8]], _: &bool, _: Source<'_>) -> Result<bool, Reason> {
         let arg = only(args)?;
-        let value = if arg.eq_ignore_ascii_case(b"yes") {
-            true
-        } else if arg.eq_ignore_ascii_case(b"no") {
-            false
-        } else {
+        if arg.eq_ignore_ascii_case(b"no") {
+            return Ok(false);
+        }
+        if !arg.eq_ignore_ascii_case(b"yes") {
             return Err(Reason::NotYesNo);
-        };
-        (self.rule)(value)?;
-        Ok(value)
+        }
+        match self.refusal {
+            None => Ok(true),
+            Some(refusal) => Err(Reason::Rule(refusal)),
+        }
     }
 
     fn print(&self, value: &bool, out: &mut Vec<u8>) {

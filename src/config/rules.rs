@@ -48,15 +48,9 @@ pub(super) fn announced_nodename(name: &[u8]) -> Result<(), Reason> {
     Err(Reason::Rule("Announced human node name contained invalid character"))
 }
 
-pub(super) fn no_defragmentation(enabled: bool) -> Result<(), Reason> {
-    if !enabled {
-        return Ok(());
-    }
-    // The beginning is what tools look for.
-    Err(Reason::Rule(
-        "Active defragmentation cannot be enabled: this version of the server is without it",
-    ))
-}
+/// The beginning is what tools look for.
+pub(super) const NO_DEFRAGMENTATION: &str =
+    "Active defragmentation cannot be enabled: this version of the server is without it";
 
 /// Fills in a template such as `{title} {listen-addr}`; `{{` stands for a brace.
 ///

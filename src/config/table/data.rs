@@ -47,7 +47,7 @@ Memory {
     "jemalloc-bg-thread" jemalloc_bg_thread: bool = true, yes_no(), Then(Trigger::AllocatorThread), Live;
 
     /// Moves values together in memory when freeing has left many holes.
-    "activedefrag" activedefrag: bool = false, ruled_switch(rules::no_defragmentation), Free,
+    "activedefrag" activedefrag: bool = false, only_no(rules::NO_DEFRAGMENTATION), Free,
         Later(Defragmentation);
 
     /// Bytes of waste below which defragmentation does not start.
