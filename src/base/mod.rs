@@ -10,5 +10,6 @@ pub mod long_double;
 pub mod num;
 pub mod quote;
 pub mod rng;
+pub mod template;
 pub mod time;
 pub mod units;

@@ -4,7 +4,15 @@
 
 pub mod clock;
 pub mod crash;
+pub mod daemon;
+pub mod errno;
+pub mod kernel;
+pub mod locale;
 pub mod log;
+pub mod oom;
 pub mod random;
+pub mod rlimit;
 pub mod signal;
+pub mod supervise;
 pub mod sysinfo;
+pub mod title;

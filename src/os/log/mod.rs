@@ -31,6 +31,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 
 pub use syslog::{Facility, Syslog};
 
+use super::errno;
 use sink::{FdWriter, Sink};
 use zone::{Caller, Stamp};
 
@@ -183,7 +184,8 @@ pub struct OpenError {
 
 impl fmt::Display for OpenError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Can't open the log file {}: {}", self.path.display(), self.source)
+        let (path, reason) = (self.path.display(), errno::text(&self.source));
+        write!(out, "Can't open the log file {path}: {reason}")
     }
 }
 
