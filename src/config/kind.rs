@@ -163,7 +163,7 @@ pub(super) const fn only_no(refusal: &'static str) -> YesNo {
 impl Kind for YesNo {
     type Value = bool;
 
-    fn parse(&self, args: &[&[u8]], _: &bool, _: Source<'_>) -> Result<bool, Reason> {
+    fn parse(&self, args: &[&[u8]], _: &Self::Value, _: Source<'_>) -> Result<Self::Value, Reason> {
         let arg = only(args)?;
         if arg.eq_ignore_ascii_case(b"no") {
             return Ok(false);
@@ -177,7 +177,7 @@ impl Kind for YesNo {
         }
     }
 
-    fn print(&self, value: &bool, out: &mut Vec<u8>) {
+    fn print(&self, value: &Self::Value, out: &mut Vec<u8>) {
         out.extend_from_slice(if *value { b"yes" } else { b"no" });
     }
 
