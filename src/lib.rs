@@ -3,7 +3,6 @@
 //! `ARCHITECTURE.md` is the map. The modules stand in the order of their layers: a folder imports
 //! only the folders above it in this list, and `tests/tidy.rs` enforces that.
 
-
 pub mod base;
 
 pub mod ds;
@@ -19,5 +18,7 @@ pub mod store;
 pub mod session;
 
 pub mod command;
+
+pub mod node;
 
 pub mod os;

@@ -262,6 +262,21 @@ pub const fn digits_signed(n: i64) -> usize {
     digits(n.unsigned_abs()) + if n < 0 { 1 } else { 0 }
 }
 
+/// The distance or position `n`, which is not negative, as an index.
+///
+/// # Panics
+/// If it is negative.
+#[inline]
+pub fn usize_of_i32(n: i32) -> usize {
+    usize::try_from(n).expect("positions in arguments are not negative here")
+}
+
+/// `n` as an `i32`, or the largest one.
+#[inline]
+pub fn i32_clamped(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -390,7 +390,7 @@ pub fn find_or_explain<A: Arguments + ?Sized>(spec: &Spec, args: &A) -> Result<K
 }
 
 /// Key positions as COMMAND INFO tells old clients: of one range, whatever else there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct LegacyRange {
     /// The first key; 0 if there is none, or no range.
     pub first: i32,

@@ -1,4 +1,39 @@
-//! The commands: one file for each family.
+//! The commands: one file (or folder) for each family, a [`Command`] literal beside each handler.
+//!
+//! To add a command, write its literal and list it in its family's `COMMANDS`.
 
+pub mod context;
+pub mod dispatch;
+pub mod error;
+pub mod expiry;
+pub mod host;
 pub mod keys;
+pub mod server;
 pub mod spec;
+pub mod stats;
+pub mod string;
+pub mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use context::Context;
+pub use error::{Error, Outcome};
+pub use server::Server;
+pub use spec::Spec;
+
+/// The code of a command.
+pub type Handler = fn(&mut Context<'_>) -> Outcome;
+
+/// A command: what it is and what it does.
+#[derive(Debug)]
+pub struct Command {
+    /// What it is.
+    pub spec: Spec,
+    /// Its code; `None` for a container that only has subcommands.
+    pub handler: Option<Handler>,
+    /// Its subcommands.
+    pub subcommands: &'static [&'static Self],
+}
+
+/// All commands, by family.
+pub static FAMILIES: &[&[&Command]] = &[string::COMMANDS];

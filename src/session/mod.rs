@@ -1,1 +1,197 @@
-//! One client's state.
+//! One client's state, and the table of all clients. No sockets: bytes come in, [`Output`] goes out.
+
+mod table;
+
+pub use table::Sessions;
+
+use crate::resp::parse::{Limits, Trust};
+use crate::resp::{Assembly, Output, OwnedArgs};
+use bitflags::bitflags;
+use std::net::SocketAddr;
+
+/// A client's number, never used twice in the life of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+/// One end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// An IP address and port.
+    Tcp(SocketAddr),
+    /// A Unix socket, by its path.
+    Unix(std::sync::Arc<str>),
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{path}:0"),
+        }
+    }
+}
+
+/// Which replies a client wants (CLIENT REPLY).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ReplyMode {
+    /// All.
+    #[default]
+    On,
+    /// None.
+    Off,
+    /// CLIENT REPLY SKIP was just executed: the next command's is left out.
+    SkipNext,
+    /// Not the one of the command under way.
+    Skip,
+}
+
+/// Whether a client stays connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Closing {
+    /// It stays.
+    #[default]
+    No,
+    /// It is closed once its output is sent; its input is ignored from now on.
+    AfterReplies,
+    /// It is closed at the end of the turn, whatever is left to send.
+    Now,
+}
+
+bitflags! {
+    /// Settings and facts that CLIENT LIST shows as letters.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+    pub struct SessionFlags: u16 {
+        /// Connected through a Unix socket.
+        const UNIX_SOCKET = 1 << 0;
+        /// CLIENT NO-EVICT on.
+        const NO_EVICT = 1 << 1;
+        /// CLIENT NO-TOUCH on.
+        const NO_TOUCH = 1 << 2;
+        /// Executing from its own kept input (after a pause), so that it is not queued twice.
+        const RESUMING = 1 << 3;
+        /// Its input waits until a pause ends.
+        const PAUSED = 1 << 4;
+    }
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Session {
+    /// Its number.
+    pub id: ClientId,
+    /// Its place in the table, which the reactor uses as its token.
+    pub index: usize,
+    /// The database it selected.
+    pub db: usize,
+    /// Replies not sent yet.
+    pub output: Output,
+    /// Bytes of a small incomplete command, or input kept during a pause.
+    pub tail: Vec<u8>,
+    /// A large command in the making.
+    pub assembly: Option<Box<Assembly>>,
+    /// A large command completed during a pause.
+    pub held: Option<OwnedArgs>,
+    /// Whether it has authenticated.
+    pub trust: Trust,
+    /// Settings.
+    pub flags: SessionFlags,
+    /// Which replies it wants.
+    pub reply_mode: ReplyMode,
+    /// Whether it stays connected.
+    pub closing: Closing,
+    /// CLIENT SETNAME.
+    pub name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_version: Box<[u8]>,
+    /// The client's end.
+    pub peer: Endpoint,
+    /// Our end.
+    pub local: Endpoint,
+    /// The descriptor's number, for CLIENT LIST.
+    pub descriptor: i32,
+    /// When it connected, Unix seconds.
+    pub connected_at_s: i64,
+    /// When it last sent or was sent something, Unix seconds.
+    pub active_at_s: i64,
+    /// Full name of its last command, for CLIENT LIST; empty before the first.
+    pub last_command: &'static str,
+    /// Commands executed.
+    pub commands: u64,
+    /// Bytes received and sent.
+    pub received_bytes: u64,
+    /// See `received_bytes`.
+    pub sent_bytes: u64,
+    /// Since when its output has been over the soft limit, Unix seconds.
+    pub soft_limit_since_s: Option<i64>,
+    /// Whether it is already listed as having output to send.
+    pub is_queued_for_write: bool,
+}
+
+impl Session {
+    /// A client that has just connected. Its `index` is set by [`Sessions::insert`].
+    pub fn new(id: ClientId, peer: Endpoint, local: Endpoint, descriptor: i32, now_s: i64) -> Self {
+        let mut flags = SessionFlags::empty();
+        flags.set(SessionFlags::UNIX_SOCKET, matches!(local, Endpoint::Unix(_)));
+        Self {
+            id,
+            index: usize::MAX,
+            db: 0,
+            output: Output::default(),
+            tail: Vec::new(),
+            assembly: None,
+            held: None,
+            trust: Trust::Unauthenticated,
+            flags,
+            reply_mode: ReplyMode::On,
+            closing: Closing::No,
+            name: Box::default(),
+            lib_name: Box::default(),
+            lib_version: Box::default(),
+            peer,
+            local,
+            descriptor,
+            connected_at_s: now_s,
+            active_at_s: now_s,
+            last_command: "",
+            commands: 0,
+            received_bytes: 0,
+            sent_bytes: 0,
+            soft_limit_since_s: None,
+            is_queued_for_write: false,
+        }
+    }
+
+    /// What it may send now.
+    #[inline]
+    pub fn limits(&self, bulk_len_max: i64) -> Limits {
+        Limits { bulk_len_max, trust: self.trust }
+    }
+
+    /// Bytes of input held for it.
+    pub fn query_bytes(&self) -> usize {
+        self.tail.len() + self.assembly.as_ref().map_or(0, |assembly| assembly.memory_bytes())
+    }
+
+    /// Bytes of memory it takes.
+    pub fn memory_bytes(&self) -> usize {
+        let held = self.held.as_ref().map_or(0, OwnedArgs::memory_bytes);
+        let assembly = self.assembly.as_ref().map_or(0, |assembly| assembly.memory_bytes());
+        size_of::<Self>()
+            + self.tail.capacity()
+            + assembly
+            + held
+            + self.output.memory_bytes()
+            + self.name.len()
+            + self.lib_name.len()
+            + self.lib_version.len()
+    }
+
+    /// Asks for the connection to be closed once its replies are sent.
+    pub fn close_after_replies(&mut self) {
+        if self.closing == Closing::No {
+            self.closing = Closing::AfterReplies;
+        }
+    }
+}

@@ -1,1 +1,441 @@
-//! Databases, entries and expiry; time and randomness are passed in.
+//! Databases, entries and expiry. Time and randomness are passed in; what is thrown away and large
+//! is left for the caller to free elsewhere.
+
+mod access;
+mod db;
+mod expire;
+
+pub use access::{AccessPolicy, lfu_decayed, lfu_initial, lfu_touched};
+pub use db::Db;
+
+use crate::base::hash::HashKey;
+use crate::base::rng::Rng;
+use crate::ds::dict::{self, Dict, Mark, Ref, Slot};
+use crate::ds::entry::Payload;
+use crate::value::string::{self, Overwritten};
+use crate::value::{self, Entry, Heap, NewValue};
+
+/// Values that take more steps than this to free are freed on the helper thread.
+const LAZY_FREE_EFFORT_MIN: usize = 64;
+
+/// A key with its hash.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Its hash in this process.
+    pub hash: u64,
+}
+
+/// Whether a lookup counts as an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// It brings the key's access clock up to date.
+    Yes,
+    /// It leaves no trace.
+    No,
+}
+
+/// Where a client's lookups go.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// The database.
+    pub db: usize,
+    /// Whether its lookups count as accesses.
+    pub touch: Touch,
+}
+
+/// Where a value that is thrown away is freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Free {
+    /// Here, unless it is large.
+    Here,
+    /// Here, whatever it takes (DEL without `lazyfree-lazy-user-del`).
+    Blocking,
+    /// On the helper thread.
+    Elsewhere,
+}
+
+/// Something large, to be freed on the helper thread.
+#[derive(Debug)]
+pub enum Garbage {
+    /// A key with its value.
+    Entry(Entry),
+    /// A value.
+    Value(Heap),
+    /// A whole database.
+    Table(Dict<Entry>),
+}
+
+/// What happened to an entry that was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepTtl {
+    /// The new value has no expiry.
+    No,
+    /// The new value keeps the old one's expiry.
+    Yes,
+}
+
+/// All databases.
+#[derive(Debug)]
+pub struct Keyspace {
+    dbs: Vec<Db>,
+    hash_key: HashKey,
+    now_ms: i64,
+    /// What an access writes into an entry.
+    policy: AccessPolicy,
+    rng: Rng,
+    garbage: Vec<Garbage>,
+    expire_db: usize,
+    /// Lookups that found a key, and that found none.
+    pub hits: u64,
+    /// See `hits`.
+    pub misses: u64,
+    /// Keys that expired.
+    pub expired: u64,
+    /// Share of keys found expired by the last active cycles, percent.
+    pub expired_stale_percent: f64,
+    /// Changes since the last snapshot.
+    pub dirty: u64,
+}
+
+impl Keyspace {
+    /// Empty databases. `hash_key` should be random.
+    pub fn new(databases: usize, hash_key: HashKey, rng: Rng) -> Self {
+        Self {
+            dbs: (0..databases).map(|_| Db::new(hash_key)).collect(),
+            hash_key,
+            now_ms: 0,
+            policy: AccessPolicy::Lru { clock: 0 },
+            rng,
+            garbage: Vec::new(),
+            expire_db: 0,
+            hits: 0,
+            misses: 0,
+            expired: 0,
+            expired_stale_percent: 0.0,
+            dirty: 0,
+        }
+    }
+
+    /// Sets the time, Unix milliseconds.
+    pub fn set_now(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+        self.policy.set_now(now_ms);
+    }
+
+    /// The time of the turn, Unix milliseconds.
+    pub const fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// What accesses write into entries.
+    pub const fn policy(&self) -> AccessPolicy {
+        self.policy
+    }
+
+    /// Changes what accesses write into entries; what is in them is then read the new way.
+    pub fn set_policy(&mut self, policy: AccessPolicy) {
+        self.policy = policy;
+        self.policy.set_now(self.now_ms);
+    }
+
+    /// A key with its hash.
+    #[inline]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key { bytes, hash: self.hash_key.hash(bytes) }
+    }
+
+    /// Starts loading the bucket a hash belongs to.
+    #[inline]
+    pub fn prefetch_bucket(&self, db: usize, hash: u64) {
+        self.dbs[db].dict.prefetch_bucket(hash);
+    }
+
+    /// Starts loading the entry a hash probably belongs to; call `prefetch_bucket` well before.
+    #[inline]
+    pub fn prefetch_entry(&self, db: usize, hash: u64) {
+        self.dbs[db].dict.prefetch_item(hash);
+    }
+
+    /// How many databases there are.
+    pub const fn len(&self) -> usize {
+        self.dbs.len()
+    }
+
+    /// Whether there are none, which never happens.
+    pub const fn is_empty(&self) -> bool {
+        self.dbs.is_empty()
+    }
+
+    /// A database.
+    pub fn db(&self, db: usize) -> &Db {
+        &self.dbs[db]
+    }
+
+    /// A database, to change its settings.
+    pub fn db_mut(&mut self, db: usize) -> &mut Db {
+        &mut self.dbs[db]
+    }
+
+    /// The slot of a key that has not expired; one that has is removed.
+    #[inline]
+    fn live(&mut self, db: usize, key: Key<'_>) -> Option<Slot<'_, Entry>> {
+        let Self { dbs, now_ms, expired, garbage, .. } = self;
+        live(&mut dbs[db], key, *now_ms, expired, garbage)
+    }
+
+    /// The entry of a key, to read. Counts as a hit or miss and as an access.
+    #[inline]
+    pub fn read(&mut self, scope: Scope, key: Key<'_>) -> Option<Ref<'_, Entry>> {
+        let Self { dbs, now_ms, expired, garbage, hits, misses, policy, rng, .. } = self;
+        let Some(mut slot) = live(&mut dbs[scope.db], key, *now_ms, expired, garbage) else {
+            *misses += 1;
+            return None;
+        };
+        *hits += 1;
+        if scope.touch == Touch::Yes {
+            touch(&mut slot, *policy, rng);
+        }
+        Some(slot.into_ref())
+    }
+
+    /// As [`Keyspace::read`], but the entry may be changed in ways that readers do not see.
+    #[inline]
+    pub fn read_mut(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_, Entry>> {
+        let Self { dbs, now_ms, expired, garbage, hits, misses, policy, rng, .. } = self;
+        let Some(mut slot) = live(&mut dbs[scope.db], key, *now_ms, expired, garbage) else {
+            *misses += 1;
+            return None;
+        };
+        *hits += 1;
+        if scope.touch == Touch::Yes {
+            touch(&mut slot, *policy, rng);
+        }
+        Some(slot)
+    }
+
+    /// The entry of a key, to look at without a trace: no hit, no miss, no access.
+    #[inline]
+    pub fn peek(&mut self, db: usize, key: Key<'_>) -> Option<Ref<'_, Entry>> {
+        self.live(db, key).map(Slot::into_ref)
+    }
+
+    /// The slot of a key, to change its value in place. Counts as an access. The caller counts the
+    /// change in `dirty`.
+    #[inline]
+    pub fn write(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_, Entry>> {
+        let Self { dbs, now_ms, expired, garbage, policy, rng, .. } = self;
+        let mut slot = live(&mut dbs[scope.db], key, *now_ms, expired, garbage)?;
+        if scope.touch == Touch::Yes {
+            touch(&mut slot, *policy, rng);
+        }
+        Some(slot)
+    }
+
+    /// Adds a key that is known not to exist.
+    #[inline]
+    pub fn insert(
+        &mut self,
+        db: usize,
+        key: Key<'_>,
+        value: NewValue<'_, Heap>,
+        expiry: Option<i64>,
+    ) {
+        let entry = Entry::new(key.bytes, value, self.policy.initial(), expiry);
+        let _slot = self.dbs[db].dict.insert(key.hash, entry, mark_of(expiry));
+    }
+
+    /// Adds an entry under its own key, which is known not to exist.
+    pub fn insert_entry(&mut self, db: usize, entry: Entry) {
+        let hash = self.hash_key.hash(entry.key());
+        let mark = mark_of(entry.expiry());
+        let _slot = self.dbs[db].dict.insert(hash, entry, mark);
+    }
+
+    /// Gives a key a value, whatever it had before. The expiry is the given one, or with
+    /// [`KeepTtl::Yes`] the old one.
+    pub fn set(
+        &mut self,
+        db: usize,
+        key: Key<'_>,
+        value: NewValue<'_, Heap>,
+        expiry: Option<i64>,
+        keep: KeepTtl,
+    ) {
+        let access = self.policy.initial();
+        let Self { dbs, now_ms, expired, garbage, .. } = self;
+        let Some(mut slot) = live(&mut dbs[db], key, *now_ms, expired, garbage) else {
+            return self.insert(db, key, value, expiry);
+        };
+        let expiry = match keep {
+            KeepTtl::No => expiry,
+            KeepTtl::Yes => slot.get().expiry(),
+        };
+        let old = slot.replace(Entry::new(key.bytes, value, access, expiry));
+        slot.set_mark(mark_of(expiry));
+        discard(garbage, old, Free::Here);
+    }
+
+    /// Gives a key a string without an expiry, whatever it had before: what SET does most. A string
+    /// that fits is written over the old one.
+    #[inline]
+    pub fn set_string(&mut self, db: usize, key: Key<'_>, bytes: &[u8]) {
+        let access = self.policy.initial();
+        let Self { dbs, now_ms, expired, garbage, .. } = self;
+        let slot = match dbs[db].dict.entry(key.hash, key.bytes) {
+            dict::Entry::Vacant(vacant) => {
+                let entry = Entry::new(key.bytes, string::new_value(bytes), access, None);
+                let _slot = vacant.insert(entry, Mark::Clear);
+                return;
+            }
+            dict::Entry::Occupied(slot) => slot,
+        };
+        let mut slot = slot;
+        if slot.mark() == Mark::Clear {
+            let mut entry = slot.get_mut();
+            if string::overwrite(&mut entry, bytes) == Overwritten::Yes {
+                entry.set_access(access);
+                return;
+            }
+        } else if slot.get().expiry().is_some_and(|at_ms| at_ms <= *now_ms) {
+            *expired += 1;
+        }
+        let entry = Entry::new(key.bytes, string::new_value(bytes), access, None);
+        let old = slot.replace(entry);
+        slot.set_mark(Mark::Clear);
+        discard(garbage, old, Free::Here);
+    }
+
+    /// Gives an entry another expiry, Unix milliseconds, or none.
+    pub fn set_expiry(slot: Slot<'_, Entry>, expiry: Option<i64>) {
+        let mut slot = slot.update(|entry| entry.with_expiry(expiry));
+        slot.set_mark(mark_of(expiry));
+    }
+
+    /// Takes a key out.
+    pub fn take(&mut self, db: usize, key: Key<'_>) -> Option<Entry> {
+        self.live(db, key).map(Slot::remove)
+    }
+
+    /// Removes a key; true if it existed.
+    pub fn remove(&mut self, db: usize, key: Key<'_>, free: Free) -> bool {
+        match self.take(db, key) {
+            Some(entry) => {
+                self.discard(entry, free);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Frees an entry, here or on the helper thread.
+    pub fn discard(&mut self, entry: Entry, free: Free) {
+        discard(&mut self.garbage, entry, free);
+    }
+
+    /// Frees a value, here or on the helper thread.
+    pub fn discard_value(&mut self, value: Heap) {
+        self.garbage.push(Garbage::Value(value));
+    }
+
+    /// Empties a database and returns how many keys it had.
+    pub fn flush(&mut self, db: usize, free: Free) -> usize {
+        let table = self.dbs[db].dict.take();
+        let len = table.len();
+        match free {
+            Free::Here | Free::Elsewhere => self.garbage.push(Garbage::Table(table)),
+            Free::Blocking => drop(table),
+        }
+        len
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, first: usize, second: usize) {
+        self.dbs.swap(first, second);
+    }
+
+    /// A random key that has not expired.
+    pub fn random_key(&mut self, db: usize) -> Option<Vec<u8>> {
+        // With nearly all keys expired a try may fail many times; every failure removes a key.
+        loop {
+            let Self { dbs, rng, .. } = self;
+            let key = dbs[db].dict.random(&mut || rng.next_u64())?.key().to_vec();
+            let key_hash = self.key(&key);
+            if self.live(db, key_hash).is_some() {
+                return Some(key);
+            }
+        }
+    }
+
+    /// Whether [`Keyspace::take_garbage`] would give anything.
+    #[inline]
+    pub const fn has_garbage(&self) -> bool {
+        !self.garbage.is_empty()
+    }
+
+    /// Takes what is to be freed on the helper thread.
+    pub fn take_garbage(&mut self) -> Vec<Garbage> {
+        std::mem::take(&mut self.garbage)
+    }
+
+    /// Keys that have an expiry, in all databases.
+    pub fn volatile_len(&self) -> usize {
+        self.dbs.iter().map(Db::volatile_len).sum()
+    }
+
+    /// A little upkeep of the tables, to be called regularly.
+    pub fn maintain(&mut self) {
+        for db in &mut self.dbs {
+            db.maintain();
+        }
+    }
+}
+
+fn mark_of(expiry: Option<i64>) -> Mark {
+    if expiry.is_some() { Mark::Set } else { Mark::Clear }
+}
+
+#[inline]
+fn live<'a>(
+    db: &'a mut Db,
+    key: Key<'_>,
+    now_ms: i64,
+    expired: &mut u64,
+    garbage: &mut Vec<Garbage>,
+) -> Option<Slot<'a, Entry>> {
+    let slot = db.dict.find_mut(key.hash, key.bytes)?;
+    if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= now_ms) {
+        *expired += 1;
+        discard(garbage, slot.remove(), Free::Here);
+        return None;
+    }
+    Some(slot)
+}
+
+#[inline]
+fn touch(slot: &mut Slot<'_, Entry>, policy: AccessPolicy, rng: &mut Rng) {
+    let old = slot.get().access();
+    let new = policy.touched(old, policy.draw(rng));
+    if new != old {
+        slot.get_mut().set_access(new);
+    }
+}
+
+fn discard(garbage: &mut Vec<Garbage>, entry: Entry, free: Free) {
+    let elsewhere = match free {
+        Free::Blocking => false,
+        Free::Here | Free::Elsewhere => value::free_effort(&entry) > LAZY_FREE_EFFORT_MIN,
+    };
+    if elsewhere {
+        garbage.push(Garbage::Entry(entry));
+    }
+}
+
+const _: fn() = || {
+    fn is_payload<P: Payload>() {}
+    is_payload::<Heap>();
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,100 @@
 //! The value types, over encodings.
+//!
+//! An [`Entry`] holds a key with its value: integers and short strings inside itself, everything else
+//! as one [`Heap`] pointer.
+#![expect(
+    unsafe_code,
+    reason = "thin_payload! expands to the packing of Heap; none is written here"
+)]
+
+pub mod string;
+mod text;
+
+use crate::ds::entry::{self, thin_payload};
+
+pub use entry::NewValue;
+pub use string::Str;
+pub use text::Text;
+
+thin_payload! {
+    /// Values with an allocation of their own.
+    Heap, HeapRef, HeapMut {
+        /// A string too long to embed.
+        Text(Box<Text>) = 2,
+    }
+}
+
+/// A key with its value.
+pub type Entry = entry::Entry<Heap>;
+/// A value seen in its entry.
+pub type ValueRef<'a> = entry::ValueRef<'a, HeapRef<'a>>;
+
+/// A value's type, as TYPE names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A string.
+    String,
+}
+
+impl Type {
+    /// All types.
+    pub const ALL: [Self; 1] = [Self::String];
+
+    /// The name TYPE and SCAN use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+        }
+    }
+}
+
+/// The type of an entry's value.
+pub fn type_of(entry: &Entry) -> Type {
+    match entry.value() {
+        ValueRef::Integer(_) | ValueRef::Embedded(_) | ValueRef::Payload(HeapRef::Text(_)) => {
+            Type::String
+        }
+    }
+}
+
+/// The encoding's name, as OBJECT ENCODING prints it.
+pub fn encoding_of(entry: &Entry) -> &'static str {
+    match entry.value() {
+        ValueRef::Integer(_) => "int",
+        ValueRef::Embedded(bytes) if bytes.len() <= string::EMBSTR_LEN_MAX => {
+            if entry.is_marked_raw() { "raw" } else { "embstr" }
+        }
+        ValueRef::Embedded(_) | ValueRef::Payload(HeapRef::Text(_)) => "raw",
+    }
+}
+
+/// Bytes of memory the entry and its value take.
+pub fn memory_bytes(entry: &Entry) -> usize {
+    let own = match entry.value() {
+        ValueRef::Integer(_) | ValueRef::Embedded(_) => 0,
+        ValueRef::Payload(HeapRef::Text(text)) => size_of::<Text>() + text.memory_bytes(),
+    };
+    entry.allocated_bytes() + own
+}
+
+/// A deep copy of the value under another key, with the given access clock and expiry.
+pub fn copy_of(entry: &Entry, key: &[u8], access: u32, expiry: Option<i64>) -> Entry {
+    let value = match entry.value() {
+        ValueRef::Integer(n) => NewValue::Integer(n),
+        ValueRef::Embedded(bytes) if entry.is_marked_raw() => NewValue::EmbeddedRaw(bytes),
+        ValueRef::Embedded(bytes) => NewValue::Embedded(bytes),
+        ValueRef::Payload(HeapRef::Text(text)) => {
+            NewValue::Payload(Heap::Text(Box::new(text.duplicate())))
+        }
+    };
+    Entry::new(key, value, access, expiry)
+}
+
+/// Steps that freeing the value takes, about; large ones are freed on a helper thread.
+pub fn free_effort(entry: &Entry) -> usize {
+    match entry.value() {
+        ValueRef::Integer(_) | ValueRef::Embedded(_) => 1,
+        // One call, but returning many pages to the system takes as long as many small frees.
+        ValueRef::Payload(HeapRef::Text(text)) => 1 + text.memory_bytes() / (64 * 1024),
+    }
+}

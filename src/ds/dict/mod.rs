@@ -86,6 +86,12 @@ pub struct Dict<T: Item> {
     items: PhantomData<T>,
 }
 
+impl<T: Item> std::fmt::Debug for Dict<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dict").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
 // SAFETY: a dict owns its items and its buckets, and shares them with nobody.
 unsafe impl<T: Item + Send> Send for Dict<T> {}
 // SAFETY: `&Dict` gives out `&T` only.

@@ -1,0 +1,207 @@
+//! From arguments to a reply: look the command up, check what every command is checked for, run it,
+//! count it.
+
+use super::context::{Context, KeyHashes};
+use super::server::{PauseKind, Server};
+use super::spec::Flags;
+use super::table::{CommandId, CommandTable};
+use super::{Error, Outcome};
+use crate::base::num;
+use crate::resp::Args;
+use crate::resp::parse::Trust;
+use crate::session::{Closing, ReplyMode, Session};
+
+/// Longest part of an unknown command that its error repeats, bytes.
+const UNKNOWN_TEXT_MAX: usize = 128;
+/// Commands slower than this bring the turn's clock forward, nanoseconds.
+const SLOW_NS: u64 = 1_000_000;
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It was executed or refused; the next one may come.
+    Done,
+    /// A pause holds it back: it is to be tried again when the pause ends.
+    Held,
+}
+
+/// Executes one command for a client. `found` is what [`CommandTable::find`] says of its name, and
+/// `started` the tick at its start; returns the tick at its end.
+pub fn execute(
+    server: &mut Server,
+    session: &mut Session,
+    args: Args<'_>,
+    found: Option<CommandId>,
+    hashes: KeyHashes<'_>,
+    started: u64,
+) -> (Flow, u64) {
+    let id = match resolve(&server.commands, &args, found) {
+        Ok(id) => id,
+        Err(error) => {
+            refuse(server, session, found, &error);
+            return (Flow::Done, started);
+        }
+    };
+    if let Err(error) = check(server, session, id) {
+        refuse(server, session, Some(id), &error);
+        return (Flow::Done, started);
+    }
+    if server.pause.is_some() && is_paused(server, id) {
+        return (Flow::Held, started);
+    }
+    let registered = server.commands.get(id);
+    let handler = registered.command.handler.expect("resolve found a command with code");
+    session.last_command = registered.full_name;
+    session.commands += 1;
+    let point = session.output.checkpoint();
+    let outcome = handler(&mut Context { args, session, server, id, hashes });
+    let ended = finish(server, session, id, started, outcome);
+    if session.reply_mode != ReplyMode::On || session.closing == Closing::Now {
+        settle_reply_mode(session, point);
+    }
+    (Flow::Done, ended)
+}
+
+/// Writes the error, if any, and counts.
+#[inline]
+fn finish(
+    server: &mut Server,
+    session: &mut Session,
+    id: CommandId,
+    started: u64,
+    outcome: Outcome,
+) -> u64 {
+    let ended = (server.ticks)();
+    let nanos = ended.saturating_sub(started);
+    let failed = outcome.is_err();
+    if let Err(error) = outcome {
+        server.stats.count_error(error.code());
+        session.output.error(error.line());
+    }
+    server.stats.commands += 1;
+    let stats = server.commands.stats_mut(id);
+    stats.calls += 1;
+    stats.nanos += nanos;
+    stats.failed += u64::from(failed);
+    if nanos > SLOW_NS {
+        let now = server.now.later(nanos);
+        server.set_now(now);
+    }
+    if server.keyspace.has_garbage() {
+        server.drop_garbage();
+    }
+    ended
+}
+
+/// Drops replies the client does not want, and ends CLIENT REPLY SKIP.
+#[cold]
+fn settle_reply_mode(session: &mut Session, point: crate::resp::Checkpoint) {
+    match session.reply_mode {
+        ReplyMode::On => {}
+        ReplyMode::Off => session.output.roll_back(point),
+        ReplyMode::SkipNext => session.reply_mode = ReplyMode::Skip,
+        ReplyMode::Skip => {
+            session.output.roll_back(point);
+            session.reply_mode = ReplyMode::On;
+        }
+    }
+}
+
+/// The command or subcommand that the arguments name, with its arity checked.
+///
+/// # Errors
+/// Unknown command or subcommand, wrong number of arguments.
+#[inline]
+pub fn resolve(
+    commands: &CommandTable,
+    args: &Args<'_>,
+    found: Option<CommandId>,
+) -> Result<CommandId, Error> {
+    let Some(id) = found else { return Err(unknown(args)) };
+    let registered = commands.get(id);
+    if registered.subcommands.is_empty() || args.len() < 2 {
+        if registered.command.handler.is_none() {
+            return Err(Error::arity(registered.full_name));
+        }
+        return check_arity(commands, id, args);
+    }
+    match commands.subcommand(id, &args[1]) {
+        Some(sub_id) => check_arity(commands, sub_id, args),
+        None if registered.command.handler.is_some() => check_arity(commands, id, args),
+        None => Err(unknown_subcommand(registered.full_name, &args[1])),
+    }
+}
+
+#[inline]
+fn check_arity(
+    commands: &CommandTable,
+    id: CommandId,
+    args: &Args<'_>,
+) -> Result<CommandId, Error> {
+    let registered = commands.get(id);
+    let arity = registered.command.spec.arity;
+    let least = num::usize_of_u32(arity.unsigned_abs());
+    if args.len() < least || (arity > 0 && args.len() > least) {
+        return Err(Error::arity(registered.full_name));
+    }
+    Ok(id)
+}
+
+#[cold]
+fn unknown(args: &Args<'_>) -> Error {
+    let name = &args[0];
+    let mut line = b"ERR unknown command '".to_vec();
+    line.extend_from_slice(&name[..name.len().min(UNKNOWN_TEXT_MAX)]);
+    line.extend_from_slice(b"', with args beginning with: ");
+    let mut repeated = 0;
+    for arg in args.from(1) {
+        if repeated >= UNKNOWN_TEXT_MAX {
+            break;
+        }
+        let shown = &arg[..arg.len().min(UNKNOWN_TEXT_MAX - repeated)];
+        line.push(b'\'');
+        line.extend_from_slice(shown);
+        line.extend_from_slice(b"' ");
+        repeated += shown.len() + 3;
+    }
+    Error::new(line)
+}
+
+#[cold]
+fn unknown_subcommand(container: &str, word: &[u8]) -> Error {
+    let mut line = b"ERR unknown subcommand '".to_vec();
+    line.extend_from_slice(&word[..word.len().min(UNKNOWN_TEXT_MAX)]);
+    line.extend_from_slice(format!("'. Try {} HELP.", container.to_ascii_uppercase()).as_bytes());
+    Error::new(line)
+}
+
+/// What every command is checked for before it runs.
+#[inline]
+fn check(server: &Server, session: &Session, id: CommandId) -> Outcome {
+    let flags = server.commands.get(id).command.spec.flags;
+    if session.trust == Trust::Unauthenticated && !flags.contains(Flags::NO_AUTH) {
+        return Err(Error::NO_AUTH);
+    }
+    Ok(())
+}
+
+fn is_paused(server: &Server, id: CommandId) -> bool {
+    let Some(pause) = server.pause else { return false };
+    let flags = server.commands.get(id).command.spec.flags;
+    match pause.kind {
+        PauseKind::All => true,
+        PauseKind::Write => flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE),
+    }
+}
+
+/// Replies with an error for a command that was not executed.
+#[cold]
+fn refuse(server: &mut Server, session: &mut Session, id: Option<CommandId>, error: &Error) {
+    server.stats.count_error(error.code());
+    if let Some(id) = id {
+        server.commands.stats_mut(id).rejected += 1;
+    }
+    let point = session.output.checkpoint();
+    session.output.error(error.line());
+    settle_reply_mode(session, point);
+}

@@ -1,0 +1,65 @@
+//! Error replies, with Redis's texts: clients match on them.
+
+use std::borrow::Cow;
+
+/// An error reply: its line without the leading `-` and without a line end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(Cow<'static, [u8]>);
+
+impl Error {
+    /// The key holds another type.
+    pub const WRONG_TYPE: Self =
+        Self::fixed("WRONGTYPE Operation against a key holding the wrong kind of value");
+    /// Arguments that fit no form of the command.
+    pub const SYNTAX: Self = Self::fixed("ERR syntax error");
+    /// No 64-bit integer.
+    pub const NOT_AN_INTEGER: Self = Self::fixed("ERR value is not an integer or out of range");
+    /// No double.
+    pub const NOT_A_FLOAT: Self = Self::fixed("ERR value is not a valid float");
+    /// The key does not exist.
+    pub const NO_SUCH_KEY: Self = Self::fixed("ERR no such key");
+    /// An index beyond the end.
+    pub const INDEX_OUT_OF_RANGE: Self = Self::fixed("ERR index out of range");
+    /// A database number that there is not.
+    pub const DB_INDEX_OUT_OF_RANGE: Self = Self::fixed("ERR DB index is out of range");
+    /// Source and destination are one.
+    pub const SAME_OBJECT: Self = Self::fixed("ERR source and destination objects are the same");
+    /// A string that would be longer than `proto-max-bulk-len`.
+    pub const STRING_TOO_LONG: Self =
+        Self::fixed("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    /// Not authenticated.
+    pub const NO_AUTH: Self = Self::fixed("NOAUTH Authentication required.");
+
+    /// An error of fixed text, its code included.
+    pub const fn fixed(line: &'static str) -> Self {
+        Self(Cow::Borrowed(line.as_bytes()))
+    }
+
+    /// An error whose text was put together, its code included.
+    pub fn new(line: impl Into<Vec<u8>>) -> Self {
+        Self(Cow::Owned(line.into()))
+    }
+
+    /// `wrong number of arguments for 'name' command`; `name` is the full one, `config|get`.
+    pub fn arity(name: &str) -> Self {
+        Self::new(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    /// An expire time that is out of range for the command.
+    pub fn invalid_expire(name: &str) -> Self {
+        Self::new(format!("ERR invalid expire time in '{name}' command"))
+    }
+
+    /// The line.
+    pub fn line(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The code before the first space, for `errorstat_CODE`.
+    pub fn code(&self) -> &[u8] {
+        self.0.split(|&byte| byte == b' ').next().unwrap_or_default()
+    }
+}
+
+/// What a handler returns: it has written its reply, or there is an error to write.
+pub type Outcome = Result<(), Error>;

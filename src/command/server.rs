@@ -1,0 +1,238 @@
+//! The server's whole state: what the single thread owns.
+
+use super::host::Host;
+use super::stats::Stats;
+use super::table::CommandTable;
+use crate::base::num;
+use crate::base::rng::Rng;
+use crate::config::Config;
+use crate::session::{Closing, Endpoint, Session, Sessions};
+use crate::store::Keyspace;
+
+/// The time at the start of a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Unix time, microseconds.
+    pub unix_us: i64,
+    /// A clock that only rises, nanoseconds.
+    pub mono_ns: u64,
+}
+
+impl Now {
+    /// Unix time, milliseconds.
+    pub const fn unix_ms(self) -> i64 {
+        self.unix_us / 1000
+    }
+
+    /// Unix time, seconds.
+    pub const fn unix_s(self) -> i64 {
+        self.unix_us / 1_000_000
+    }
+
+    /// The rising clock, milliseconds.
+    pub const fn mono_ms(self) -> u64 {
+        self.mono_ns / 1_000_000
+    }
+
+    /// The same moment, later.
+    #[must_use]
+    pub fn later(self, nanos: u64) -> Self {
+        Self {
+            unix_us: self.unix_us.saturating_add_unsigned(nanos / 1000),
+            mono_ns: self.mono_ns + nanos,
+        }
+    }
+}
+
+/// Which commands CLIENT PAUSE holds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PauseKind {
+    /// Those that may write.
+    Write,
+    /// All.
+    All,
+}
+
+/// A pause of all clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Pause {
+    /// When it ends, Unix milliseconds.
+    pub until_ms: i64,
+    /// What it holds back.
+    pub kind: PauseKind,
+}
+
+/// How the server should end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// The exit status.
+    pub status: i32,
+}
+
+/// Everything the server owns.
+#[derive(Debug)]
+pub struct Server {
+    /// The configuration in force.
+    pub config: Config,
+    /// The data.
+    pub keyspace: Keyspace,
+    /// All clients but the one being served.
+    pub sessions: Sessions,
+    /// The commands and their figures.
+    pub commands: CommandTable,
+    /// Counters.
+    pub stats: Stats,
+    /// The time at the start of the turn, brought forward after slow commands.
+    pub now: Now,
+    /// When the server started.
+    pub started: Now,
+    /// A cheap clock that only rises, nanoseconds; times each command.
+    pub ticks: fn() -> u64,
+    /// Randomness.
+    pub rng: Rng,
+    /// The machine.
+    pub host: Box<dyn Host>,
+    /// CLIENT PAUSE.
+    pub pause: Option<Pause>,
+    /// Places of clients whose input waits for the pause to end.
+    pub paused: Vec<usize>,
+    /// Set once the server is to end.
+    pub shutdown: Option<Shutdown>,
+    /// Whether active expiry runs (DEBUG SET-ACTIVE-EXPIRE).
+    pub active_expire: ActiveExpire,
+    /// Places of clients with output to send in this turn.
+    pub writable: Vec<usize>,
+    /// Places of clients to close in this turn.
+    pub doomed: Vec<usize>,
+    /// Buffers for replies, waiting to be lent.
+    pub buffers: Vec<Vec<u8>>,
+    /// Times the reactor may run its periodic work per second at present.
+    pub hz: u32,
+    /// Peak of clients' input and output, bytes, for INFO clients.
+    pub largest_input_bytes: usize,
+    /// See `largest_input_bytes`.
+    pub largest_output_bytes: u64,
+}
+
+/// Whether keys are expired when nobody asks for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActiveExpire {
+    /// Yes.
+    On,
+    /// Only when they are asked for.
+    Off,
+}
+
+/// Capacity of a reply buffer when it is lent, bytes.
+const BUFFER_BYTES: usize = 16 * 1024;
+/// Reply buffers that grew beyond this are not kept, bytes.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Reply buffers kept.
+const BUFFERS_MAX: usize = 256;
+
+/// What a client from another machine is told while there is no password.
+const PROTECTED_MODE: &[u8] = b"-DENIED Redis is running in protected mode because protected mode \
+is enabled and no password is set for the default user. In this mode connections are only accepted \
+from the loopback interface. To connect from other machines, do one of the following: 1) set a \
+password for the default user (requirepass, ACL SETUSER); 2) switch protected mode off from this \
+machine with CONFIG SET protected-mode no, and CONFIG REWRITE to keep it, once you made sure that \
+the server cannot be reached from the internet; 3) start the server with --protected-mode no.\r\n";
+
+impl Server {
+    /// A server without data or clients.
+    pub fn new(
+        config: Config,
+        keyspace: Keyspace,
+        host: Box<dyn Host>,
+        ticks: fn() -> u64,
+        rng: Rng,
+        now: Now,
+    ) -> Self {
+        Self {
+            hz: config.hz,
+            config,
+            keyspace,
+            sessions: Sessions::default(),
+            commands: CommandTable::default(),
+            stats: Stats::default(),
+            now,
+            started: now,
+            ticks,
+            rng,
+            host,
+            pause: None,
+            paused: Vec::new(),
+            shutdown: None,
+            active_expire: ActiveExpire::On,
+            writable: Vec::new(),
+            doomed: Vec::new(),
+            buffers: Vec::new(),
+            largest_input_bytes: 0,
+            largest_output_bytes: 0,
+        }
+    }
+
+    /// Sets the time, for commands and for the keyspace.
+    pub fn set_now(&mut self, now: Now) {
+        self.now = now;
+        self.keyspace.set_now(now.unix_ms());
+    }
+
+    /// The error line for a connection that cannot be accepted; `None` if it can.
+    pub fn refusal(&self, peer: &Endpoint) -> Option<&'static [u8]> {
+        if self.sessions.len() >= num::usize_of_u32(self.config.maxclients) {
+            return Some(b"-ERR max number of clients reached\r\n");
+        }
+        let is_local = match peer {
+            Endpoint::Unix(_) => true,
+            Endpoint::Tcp(address) => address.ip().to_canonical().is_loopback(),
+        };
+        let is_open = self.config.requirepass.is_empty();
+        (self.config.protected_mode && is_open && !is_local).then_some(PROTECTED_MODE)
+    }
+
+    /// Gives a client a buffer for its replies.
+    #[inline]
+    pub fn lend_buffer(&mut self, session: &mut Session) {
+        let buffers = &mut self.buffers;
+        session
+            .output
+            .lend_buffer(|| buffers.pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES)));
+    }
+
+    /// Takes a client's buffer back if all its replies were sent.
+    pub fn reclaim_buffer(&mut self, session_index: usize) {
+        if let Some(session) = self.sessions.get_mut(session_index)
+            && let Some(buffer) = session.output.reclaim_buffer()
+            && buffer.capacity() <= BUFFER_BYTES_MAX
+            && self.buffers.len() < BUFFERS_MAX
+        {
+            self.buffers.push(buffer);
+        }
+    }
+
+    /// Notes that a client has output to send.
+    #[inline]
+    pub fn queue_write(&mut self, session: &mut Session) {
+        if !session.is_queued_for_write {
+            session.is_queued_for_write = true;
+            self.writable.push(session.index);
+        }
+    }
+
+    /// Closes a client at the end of the turn, whatever is left to send.
+    pub fn close(&mut self, session: &mut Session) {
+        if session.closing != Closing::Now {
+            session.closing = Closing::Now;
+            self.doomed.push(session.index);
+        }
+    }
+
+    /// Hands what commands threw away to the helper thread.
+    pub fn drop_garbage(&mut self) {
+        for garbage in self.keyspace.take_garbage() {
+            self.stats.lazy_freed += 1;
+            self.host.drop_later(Box::new(garbage));
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! From a command's name to its code, and the figures kept for each command.
+
+use super::keys::{self, LegacyRange};
+use super::{Command, FAMILIES};
+use crate::base::num;
+
+/// Slots of the name table; a power of two, several times the number of commands.
+const SLOTS: usize = 2048;
+/// Longest name that is looked up; longer ones name nothing.
+const NAME_LEN_MAX: usize = 32;
+
+/// A command's place among all commands and subcommands of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandId(u16);
+
+impl CommandId {
+    /// As an index into tables of all commands.
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// Figures of INFO commandstats.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CommandStats {
+    /// Executions.
+    pub calls: u64,
+    /// Time of all executions, nanoseconds.
+    pub nanos: u64,
+    /// Refused before execution.
+    pub rejected: u64,
+    /// Failed during execution.
+    pub failed: u64,
+}
+
+/// One command or subcommand at run time.
+#[derive(Debug)]
+pub struct Registered {
+    /// What it is.
+    pub command: &'static Command,
+    /// Lower-case full name, subcommands as `config|get`; after `rename-command` still the original.
+    pub full_name: &'static str,
+    /// Its fixed keys.
+    pub keys: LegacyRange,
+    /// Its figures.
+    pub stats: CommandStats,
+    /// Subcommands, by position in [`Command::subcommands`].
+    pub subcommands: Vec<CommandId>,
+    /// The container, for a subcommand.
+    pub container: Option<CommandId>,
+}
+
+/// All commands, found by name.
+#[derive(Debug)]
+pub struct CommandTable {
+    commands: Vec<Registered>,
+    /// Open addressing: names in force (after `rename-command`) and what they stand for.
+    slots: Vec<Option<(Box<[u8]>, CommandId)>>,
+}
+
+impl Default for CommandTable {
+    fn default() -> Self {
+        let mut table = Self { commands: Vec::new(), slots: vec![None; SLOTS] };
+        for command in FAMILIES.iter().copied().flatten() {
+            let id = table.register(command, None);
+            table.insert_name(command.spec.name.as_bytes().into(), id);
+        }
+        table
+    }
+}
+
+impl CommandTable {
+    fn register(&mut self, command: &'static Command, container: Option<CommandId>) -> CommandId {
+        let id = CommandId(num::u16_of(self.commands.len(), "there are a few hundred commands"));
+        let full_name = match container {
+            None => command.spec.name,
+            Some(container) => {
+                let outer = self.commands[container.index()].full_name;
+                // Once for each subcommand and process: the names live as long as the program.
+                String::leak(format!("{outer}|{}", command.spec.name))
+            }
+        };
+        self.commands.push(Registered {
+            command,
+            full_name,
+            keys: keys::legacy_range(&command.spec),
+            stats: CommandStats::default(),
+            subcommands: Vec::new(),
+            container,
+        });
+        for subcommand in command.subcommands {
+            let sub_id = self.register(subcommand, Some(id));
+            self.commands[id.index()].subcommands.push(sub_id);
+        }
+        id
+    }
+
+    #[inline]
+    fn slot_of(name: &[u8]) -> usize {
+        // FNV-1a over the bytes with the case bit set; names are short and few.
+        let mut hash: u32 = 0x811c_9dc5;
+        for &byte in name {
+            hash = (hash ^ u32::from(byte | 0x20)).wrapping_mul(0x0100_0193);
+        }
+        num::usize_of_u32(hash ^ (hash >> 15)) % SLOTS
+    }
+
+    fn insert_name(&mut self, name: Box<[u8]>, id: CommandId) {
+        let mut slot = Self::slot_of(&name);
+        while self.slots[slot].is_some() {
+            slot = (slot + 1) % SLOTS;
+        }
+        self.slots[slot] = Some((name, id));
+    }
+
+    /// The command of a name, in any case. Subcommands are found by [`CommandTable::subcommand`].
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<CommandId> {
+        if name.len() > NAME_LEN_MAX {
+            return None;
+        }
+        let mut slot = Self::slot_of(name);
+        while let Some((held, id)) = &self.slots[slot] {
+            if held.eq_ignore_ascii_case(name) {
+                return Some(*id);
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+        None
+    }
+
+    /// The subcommand of a container, by its word in any case.
+    pub fn subcommand(&self, container: CommandId, word: &[u8]) -> Option<CommandId> {
+        let ids = &self.commands[container.index()].subcommands;
+        ids.iter()
+            .copied()
+            .find(|&id| self.get(id).command.spec.name.as_bytes().eq_ignore_ascii_case(word))
+    }
+
+    /// Gives a command another name, or none if `to` is empty (`rename-command`).
+    ///
+    /// # Errors
+    /// No command is called `from`, or one is called `to`.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), &'static str> {
+        let id = self.find(from).ok_or("No such command in rename-command")?;
+        if !to.is_empty() && self.find(to).is_some() {
+            return Err("Target command name already exists");
+        }
+        let mut names: Vec<_> = self.slots.iter_mut().filter_map(Option::take).collect();
+        names.retain(|(name, _)| !name.eq_ignore_ascii_case(from));
+        if !to.is_empty() {
+            names.push((to.into(), id));
+        }
+        for (name, id) in names {
+            self.insert_name(name, id);
+        }
+        Ok(())
+    }
+
+    /// The command with this number.
+    #[inline]
+    pub fn get(&self, id: CommandId) -> &Registered {
+        &self.commands[id.index()]
+    }
+
+    /// Its figures.
+    #[inline]
+    pub fn stats_mut(&mut self, id: CommandId) -> &mut CommandStats {
+        &mut self.commands[id.index()].stats
+    }
+
+    /// Sets all figures to zero (CONFIG RESETSTAT).
+    pub fn reset_stats(&mut self) {
+        for command in &mut self.commands {
+            command.stats = CommandStats::default();
+        }
+    }
+
+    /// All commands and subcommands.
+    pub fn iter(&self) -> impl Iterator<Item = (CommandId, &Registered)> {
+        let ids = (0..).map(CommandId);
+        ids.zip(&self.commands)
+    }
+
+    /// The commands that have a name now, containers without their subcommands, with that name.
+    pub fn named(&self) -> impl Iterator<Item = (&[u8], CommandId)> {
+        self.slots.iter().flatten().map(|(name, id)| (&**name, *id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_any_case() {
+        let table = CommandTable::default();
+        let id = table.find(b"get").expect("GET exists");
+        assert_eq!(table.find(b"GeT"), Some(id));
+        assert_eq!(table.get(id).full_name, "get");
+        assert_eq!(table.find(b"get\x00"), None);
+        assert_eq!(table.find(&[b'g'; 100]), None);
+    }
+
+    #[test]
+    fn renaming_moves_one_name() {
+        let mut table = CommandTable::default();
+        let id = table.find(b"get").expect("GET exists");
+        assert!(table.rename(b"get", b"set").is_err());
+        table.rename(b"get", b"fetch").expect("free");
+        assert_eq!((table.find(b"get"), table.find(b"FETCH")), (None, Some(id)));
+        table.rename(b"fetch", b"").expect("may be removed");
+        assert_eq!(table.find(b"fetch"), None);
+        assert!(table.rename(b"fetch", b"x").is_err());
+    }
+}

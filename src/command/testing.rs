@@ -1,0 +1,182 @@
+//! Commands in unit tests: one server in memory, one client, and [`check`].
+//!
+//! Scripts and replies are written as in the integration tests: commands separated by `;`, words by
+//! spaces, quotes as in redis-cli; replies by their type's byte and content, nulls as `$_`, `*_` or
+//! `_`, aggregates in brackets: `check("SET k v; GET k; MGET k x", "+OK $v [$v $_]")`.
+
+use super::context::KeyHashes;
+use super::dispatch::{self, Flow};
+use super::host::{CpuUse, Crash, Facts, Host, MemoryUse};
+use super::server::{Now, Server};
+use crate::base::hash::HashKey;
+use crate::base::quote;
+use crate::base::rng::Rng;
+use crate::config::{Config, Trigger};
+use crate::resp::OwnedArgs;
+use crate::resp::parse::Trust;
+use crate::session::{Endpoint, Session};
+use crate::store::Keyspace;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A machine of which nothing is real.
+#[derive(Debug, Default)]
+pub(crate) struct FakeHost {
+    facts: Facts,
+    files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl Host for FakeHost {
+    fn memory(&mut self) -> MemoryUse {
+        MemoryUse { allocated: 1 << 20, active: 2 << 20, resident: 3 << 20, ..MemoryUse::default() }
+    }
+    fn allocated(&mut self) -> u64 {
+        1 << 20
+    }
+    fn cpu(&self) -> CpuUse {
+        CpuUse::default()
+    }
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+    fn apply(&mut self, _trigger: Trigger, _config: &Config) -> Result<(), String> {
+        Ok(())
+    }
+    fn read_file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+    fn replace_file(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.files.insert(path.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+    fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {
+        drop(garbage);
+    }
+    fn drops_pending(&self) -> u64 {
+        0
+    }
+    fn sleep(&mut self, _micros: u64) {}
+    fn purge_memory(&mut self) -> bool {
+        true
+    }
+    fn allocator_setting(&mut self, _name: &str, _value: Option<&str>) -> Result<String, i32> {
+        Err(2)
+    }
+    fn allocator_report(&mut self) -> String {
+        String::new()
+    }
+    fn crash(&mut self, how: Crash) {
+        panic!("asked to crash: {how:?}");
+    }
+    fn utc_offset_s(&self, _unix_s: i64) -> i32 {
+        0
+    }
+}
+
+/// A server and a client of it.
+pub(crate) struct Bench {
+    pub(crate) server: Server,
+    pub(crate) session: Session,
+}
+
+impl Bench {
+    /// An empty server at Unix time 1,000,000 s, and a client that may do everything.
+    pub(crate) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    /// As [`Bench::new`] with a configuration.
+    pub(crate) fn with(config: Config) -> Self {
+        let now = Now { unix_us: 1_000_000_000_000, mono_ns: 0 };
+        let keyspace = Keyspace::new(16, HashKey::new(1, 2), Rng::seeded(3));
+        let host = Box::new(FakeHost::default());
+        let mut server = Server::new(config, keyspace, host, || 0, Rng::seeded(4), now);
+        server.set_now(now);
+        let end = Endpoint::Tcp(([127, 0, 0, 1], 6379).into());
+        let id = server.sessions.next_id();
+        let mut session = Session::new(id, end.clone(), end, 8, now.unix_s());
+        session.trust = Trust::Authenticated;
+        Self { server, session }
+    }
+
+    /// Lets time pass, milliseconds.
+    pub(crate) fn pass(&mut self, millis: u64) {
+        let now = self.server.now.later(millis * 1_000_000);
+        self.server.set_now(now);
+    }
+
+    /// Executes one command and returns the bytes of its reply.
+    pub(crate) fn raw<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Vec<u8> {
+        let args: OwnedArgs = words.iter().collect();
+        let view = args.as_args();
+        let found = self.server.commands.find(view.at(0));
+        let hashes = KeyHashes::default();
+        let (flow, _) =
+            dispatch::execute(&mut self.server, &mut self.session, view, found, hashes, 0);
+        assert_eq!(flow, Flow::Done);
+        let reply: Vec<u8> = self.session.output.pieces().flatten().copied().collect();
+        self.session.output.advance(reply.len());
+        reply
+    }
+
+    /// Executes a script and compares the replies.
+    #[track_caller]
+    pub(crate) fn check(&mut self, script: &str, expected: &str) {
+        let mut replies = Vec::new();
+        for line in script.split(';') {
+            let words = quote::split_args(line.trim().as_bytes()).expect("balanced quotes");
+            let reply = self.raw(&words);
+            if !reply.is_empty() {
+                let mut rest = reply.as_slice();
+                while !rest.is_empty() {
+                    replies.push(render(&mut rest));
+                }
+            }
+        }
+        assert_eq!(replies.join(" "), expected, "replies to {script}");
+    }
+}
+
+/// Executes a script on an empty server and compares the replies.
+#[track_caller]
+pub(crate) fn check(script: &str, expected: &str) {
+    Bench::new().check(script, expected);
+}
+
+fn line<'a>(rest: &mut &'a [u8]) -> &'a str {
+    let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("a line end");
+    let (line, after) = rest.split_at(end);
+    *rest = &after[2..];
+    std::str::from_utf8(line).expect("a line of text")
+}
+
+fn render(rest: &mut &[u8]) -> String {
+    let head = line(rest);
+    let (kind, text) = head.split_at(1);
+    match kind {
+        "$" | "*" if text == "-1" => format!("{kind}_"),
+        "$" | "=" => {
+            let len: usize = text.parse().expect("a length");
+            let (body, after) = rest.split_at(len);
+            *rest = &after[2..];
+            format!("{kind}{}", body.escape_ascii())
+        }
+        "*" | "~" | ">" | "%" => {
+            let len: usize = text.parse().expect("a length");
+            let len = if kind == "%" { 2 * len } else { len };
+            let items: Vec<String> = (0..len).map(|_| render(rest)).collect();
+            let kind = if kind == "*" { "" } else { kind };
+            format!("{kind}[{}]", items.join(" "))
+        }
+        _ => head.to_owned(),
+    }
+}
+
+#[test]
+fn scripts_and_replies_read_as_the_integration_tests_do() {
+    check("SET k v; GET k; GET x; SET k v NX", "+OK $v $_ $_");
+    check("SET k", "-ERR wrong number of arguments for 'set' command");
+    check("NOPE a b", "-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' ");
+}

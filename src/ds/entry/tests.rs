@@ -1,0 +1,92 @@
+//! Tests of the packed layout.
+
+use super::*;
+
+thin_payload! {
+    /// Two payload types, to tell kinds apart.
+    Heap, HeapRef, HeapMut {
+        /// Text.
+        Text(Box<Vec<u8>>) = 2,
+        /// A number.
+        Number(Box<u128>) = 3,
+    }
+}
+
+type E = Entry<Heap>;
+
+fn embedded(entry: &E) -> &[u8] {
+    match entry.value() {
+        ValueRef::Embedded(bytes) => bytes,
+        other => panic!("embedded bytes expected, found {other:?}"),
+    }
+}
+
+#[test]
+fn sixteen_byte_key_and_value_with_expiry_take_48_bytes() {
+    let entry = E::new(&[b'k'; 16], NewValue::Embedded(&[b'v'; 16]), 7, Some(1));
+    assert_eq!(entry.allocated_bytes(), 48);
+    let entry = E::new(&[b'k'; 16], NewValue::Integer(5), 7, None);
+    assert_eq!(entry.allocated_bytes(), 32);
+}
+
+#[test]
+fn every_shape_keeps_its_parts() {
+    for key_len in [0, 1, 16, 254, 255, 256, 70_000] {
+        for value_len in [0, 1, 44, 255, 256, EMBEDDED_LEN_MAX] {
+            for expiry in [None, Some(i64::MIN), Some(1_700_000_000_000)] {
+                let key = vec![b'k'; key_len];
+                let value = vec![b'v'; value_len];
+                let entry = E::new(&key, NewValue::Embedded(&value), 0x00ab_cdef, expiry);
+                assert_eq!(entry.key(), key);
+                assert_eq!(embedded(&entry), value);
+                assert_eq!(entry.expiry(), expiry);
+                assert_eq!(entry.access(), 0x00ab_cdef);
+                let entry = entry.with_expiry(Some(9)).with_key(b"other").with_expiry(None);
+                assert_eq!((entry.key(), embedded(&entry)), (&b"other"[..], &value[..]));
+                assert_eq!(entry.expiry(), None);
+            }
+        }
+    }
+}
+
+#[test]
+fn payloads_move_and_are_freed_once() {
+    let text = Heap::Text(Box::new(b"long".to_vec()));
+    let mut entry = E::new(b"k", NewValue::Payload(text), 1, None).with_expiry(Some(3));
+    match entry.payload_mut() {
+        Some(HeapMut::Text(text)) => text.extend_from_slice(b"er"),
+        other => panic!("text expected, found {other:?}"),
+    }
+    let entry = entry.with_key(b"kk");
+    match entry.value() {
+        ValueRef::Payload(HeapRef::Text(text)) => assert_eq!(text.as_slice(), b"longer"),
+        other => panic!("text expected, found {other:?}"),
+    }
+    let entry = entry.with_value(NewValue::Payload(Heap::Number(Box::new(8))));
+    assert!(matches!(entry.value(), ValueRef::Payload(HeapRef::Number(8))));
+    assert_eq!(entry.expiry(), Some(3));
+}
+
+#[test]
+fn overwriting_in_place_stays_within_the_size_class() {
+    let mut entry = E::new(&[b'k'; 16], NewValue::EmbeddedRaw(&[b'v'; 8]), 0, None);
+    assert!(entry.is_marked_raw());
+    assert!(!entry.overwrite_embedded(&[b'x'; 9]), "needs 33 bytes, has 32");
+    assert!(entry.overwrite_embedded(b"short"));
+    assert_eq!(embedded(&entry), b"short");
+    assert!(!entry.is_marked_raw());
+    let mut number = E::new(b"n", NewValue::Integer(1), 0, None);
+    assert!(number.overwrite_integer(i64::MIN));
+    assert!(!number.overwrite_embedded(b"x"));
+}
+
+#[test]
+fn size_classes_are_jemallocs() {
+    for (size, class) in
+        [(1, 16), (16, 16), (17, 32), (128, 128), (129, 160), (161, 192), (257, 320)]
+    {
+        assert_eq!(size_class(size), class);
+    }
+    assert_eq!(size_class(1025), 1280);
+    assert_eq!(size_class(70_000), 81_920);
+}

@@ -1,0 +1,278 @@
+//! The whole server without an operating system: bytes and time come in, replies and actions go out.
+//!
+//! The reactor in `os/` reads sockets and calls [`Node::input`]; the replies wait in the sessions'
+//! outputs until it writes them. Nothing here blocks, reads a clock or owns a descriptor, so that the
+//! same code runs under a simulated network.
+
+mod batch;
+mod timers;
+
+use crate::base::{num, quote};
+use crate::command::context::KeyHashes;
+use crate::command::dispatch::{self, Flow};
+use crate::command::server::{Now, Server};
+use crate::resp::parse::{Incomplete, Limits, ProtocolError, Trust};
+use crate::resp::{Args, Assembly, Fed, OwnedArgs};
+use crate::session::{Closing, Endpoint, Session, SessionFlags};
+use batch::{Batch, Ended};
+
+/// A server that can be driven from outside.
+#[derive(Debug)]
+pub struct Node {
+    /// The state.
+    pub server: Server,
+    batch: Batch,
+    timers: timers::Timers,
+}
+
+impl Node {
+    /// A node around a server.
+    pub fn new(server: Server) -> Self {
+        Self { server, batch: Batch::default(), timers: timers::Timers::default() }
+    }
+
+    /// Adds a client and returns its place.
+    pub fn connected(&mut self, peer: Endpoint, local: Endpoint, descriptor: i32) -> usize {
+        let server = &mut self.server;
+        server.stats.connections += 1;
+        let id = server.sessions.next_id();
+        let mut session = Session::new(id, peer, local, descriptor, server.now.unix_s());
+        if server.config.requirepass.is_empty() {
+            session.trust = Trust::Authenticated;
+        }
+        server.sessions.insert(Box::new(session))
+    }
+
+    /// Removes a client whose connection is gone.
+    pub fn disconnected(&mut self, index: usize) {
+        drop(self.server.sessions.remove(index));
+    }
+
+    /// Takes bytes that a client sent, what [`Node::take_tail`] gave in front, and executes the
+    /// commands that are complete.
+    pub fn input(&mut self, now: Now, index: usize, buf: &[u8]) {
+        self.server.set_now(now);
+        let Some(mut session) = self.server.sessions.take(index) else { return };
+        session.active_at_s = now.unix_s();
+        if session.closing == Closing::No {
+            if session.flags.contains(SessionFlags::PAUSED) {
+                session.tail.extend_from_slice(buf);
+            } else {
+                self.run(&mut session, buf);
+            }
+            self.check_input_limit(&mut session);
+        }
+        if !session.output.is_empty() || session.closing != Closing::No {
+            self.server.queue_write(&mut session);
+        }
+        self.server.sessions.put(session);
+        self.server.reclaim_buffer(index);
+    }
+
+    /// Notes that bytes of a large argument arrived by another way than [`Node::input`].
+    pub fn note_input(&mut self, now: Now, index: usize) {
+        let Some(mut session) = self.server.sessions.take(index) else { return };
+        session.active_at_s = now.unix_s();
+        self.check_input_limit(&mut session);
+        self.server.sessions.put(session);
+    }
+
+    /// Closes a client that reads too slowly, by `client-output-buffer-limit`.
+    pub fn check_output(&mut self, index: usize) {
+        let Some(mut session) = self.server.sessions.take(index) else { return };
+        self.server.check_output_limit(&mut session);
+        self.server.sessions.put(session);
+    }
+
+    /// Takes the bytes kept of an incomplete command, to be put in front of the next ones. None while
+    /// the client is paused: what it sends then is added to them.
+    pub fn take_tail(&mut self, index: usize) -> Vec<u8> {
+        match self.server.sessions.get_mut(index) {
+            Some(session) if !session.flags.contains(SessionFlags::PAUSED) => {
+                std::mem::take(&mut session.tail)
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// Goes on with what a client sent while it was paused.
+    pub fn resume(&mut self, now: Now, index: usize) {
+        let Some(session) = self.server.sessions.get_mut(index) else { return };
+        session.flags.remove(SessionFlags::PAUSED);
+        let held = session.held.take();
+        let tail = std::mem::take(&mut session.tail);
+        let Some(mut session) = self.server.sessions.take(index) else { return };
+        if let Some(args) = held {
+            self.server.lend_buffer(&mut session);
+            if self.run_owned(&mut session, args) == Flow::Held {
+                session.tail = tail;
+                self.server.sessions.put(session);
+                return;
+            }
+        }
+        self.server.sessions.put(session);
+        self.input(now, index, &tail);
+    }
+
+    /// Executes the commands in `buf` and keeps the rest.
+    fn run(&mut self, session: &mut Session, buf: &[u8]) {
+        self.server.lend_buffer(session);
+        let mut at = 0;
+        if let Some(assembly) = session.assembly.take() {
+            match self.feed(session, assembly, buf) {
+                Some(taken) => at = taken,
+                None => return,
+            }
+        }
+        while at < buf.len() && session.closing == Closing::No {
+            let most = if session.trust == Trust::Authenticated { batch::COMMANDS_MAX } else { 1 };
+            let mut batch = std::mem::take(&mut self.batch);
+            let ended = batch.fill(&self.server, session.db, buf, at, self.limits(session), most);
+            let held_at = self.execute(session, buf, &batch);
+            self.batch = batch;
+            if let Some(from) = held_at {
+                session.tail.extend_from_slice(&buf[from..]);
+                return;
+            }
+            if session.closing != Closing::No {
+                return;
+            }
+            match ended {
+                Ended::Full { end } => at = end,
+                Ended::Inline { start, len, end } => {
+                    if !self.run_inline(session, &buf[start..start + len]) {
+                        session.tail.extend_from_slice(&buf[start..]);
+                        return;
+                    }
+                    at = end;
+                }
+                Ended::Incomplete { at, how: Incomplete::Small } => {
+                    session.tail.extend_from_slice(&buf[at..]);
+                    return;
+                }
+                Ended::Incomplete { at, how: Incomplete::Large } => {
+                    let fed = self.feed(session, Box::default(), &buf[at..]);
+                    debug_assert!(fed.is_none(), "the parser found the command incomplete");
+                    return;
+                }
+                Ended::Failed(error) => return self.protocol_error(session, error),
+            }
+        }
+    }
+
+    /// Executes a batch; the offset of the command that a pause held back, if one did.
+    #[inline]
+    fn execute(&mut self, session: &mut Session, buf: &[u8], batch: &Batch) -> Option<usize> {
+        let mut tick = if batch.items.is_empty() { 0 } else { (self.server.ticks)() };
+        for item in &batch.items {
+            let args = Args::new(buf, batch.spans_of(item), &[]);
+            let hashes = KeyHashes { hashes: batch.hashes_of(item), range: item.keys };
+            let (flow, ended) =
+                dispatch::execute(&mut self.server, session, args, item.id, hashes, tick);
+            tick = ended;
+            if flow == Flow::Held {
+                self.hold(session);
+                return Some(item.start);
+            }
+            if session.closing != Closing::No {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Feeds a large command. The offset after it if it was completed and executed; `None` if all of
+    /// `buf` was dealt with.
+    fn feed(
+        &mut self,
+        session: &mut Session,
+        mut assembly: Box<Assembly>,
+        buf: &[u8],
+    ) -> Option<usize> {
+        match assembly.feed(buf, self.limits(session)) {
+            Ok(Fed::More) => {
+                session.assembly = Some(assembly);
+                None
+            }
+            Ok(Fed::Complete(taken, args)) => match self.run_owned(session, args) {
+                Flow::Done => Some(taken),
+                Flow::Held => {
+                    session.tail.extend_from_slice(&buf[taken..]);
+                    None
+                }
+            },
+            Err(error) => {
+                self.protocol_error(session, error);
+                None
+            }
+        }
+    }
+
+    /// Executes a command that owns its arguments; if a pause holds it back, it is kept.
+    fn run_owned(&mut self, session: &mut Session, args: OwnedArgs) -> Flow {
+        let tick = (self.server.ticks)();
+        let view = args.as_args();
+        let found = self.server.commands.find(view.at(0));
+        let hashes = KeyHashes::default();
+        let (flow, _) = dispatch::execute(&mut self.server, session, view, found, hashes, tick);
+        if flow == Flow::Held {
+            session.held = Some(args);
+            self.hold(session);
+        }
+        flow
+    }
+
+    /// Executes one line of words; false if a pause holds it back.
+    fn run_inline(&mut self, session: &mut Session, line: &[u8]) -> bool {
+        let Ok(words) = quote::split_args(line) else {
+            self.protocol_error(session, ProtocolError::UnbalancedQuotes);
+            return true;
+        };
+        if words.is_empty() {
+            return true;
+        }
+        let args: OwnedArgs = words.iter().collect();
+        let flow = self.run_owned(session, args);
+        if flow == Flow::Held {
+            session.held = None; // the line itself is kept instead
+        }
+        flow == Flow::Done
+    }
+
+    fn hold(&mut self, session: &mut Session) {
+        session.flags.insert(SessionFlags::PAUSED);
+        self.server.paused.push(session.index);
+    }
+
+    fn limits(&self, session: &Session) -> Limits {
+        session.limits(num::i64_of(self.server.config.proto_max_bulk_len))
+    }
+
+    /// Replies with the error and closes the connection.
+    #[cold]
+    fn protocol_error(&mut self, session: &mut Session, error: ProtocolError) {
+        let line = [b"ERR Protocol error: ", &error.text()[..]].concat();
+        tracing::debug!(
+            client = session.id.0,
+            "Protocol error ({}) from client",
+            error.text().escape_ascii()
+        );
+        self.server.stats.count_error(b"ERR");
+        session.output.error(&line);
+        session.close_after_replies();
+    }
+
+    fn check_input_limit(&mut self, session: &mut Session) {
+        let held_bytes = session.query_bytes();
+        self.server.largest_input_bytes = self.server.largest_input_bytes.max(held_bytes);
+        if held_bytes > self.server.config.client_query_buffer_limit {
+            tracing::warn!(
+                client = session.id.0,
+                bytes = held_bytes,
+                "Closing client that reached max query buffer length"
+            );
+            self.server.stats.query_buffer_limit_disconnections += 1;
+            self.server.close(session);
+        }
+    }
+}

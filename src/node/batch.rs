@@ -1,0 +1,128 @@
+//! A run of complete commands found in one buffer, and their keys brought into the cache before the
+//! first of them is executed.
+
+use crate::base::num;
+use crate::command::keys::LegacyRange;
+use crate::command::server::Server;
+use crate::command::table::CommandId;
+use crate::resp::Args;
+use crate::resp::parse::{self, Incomplete, Limits, Parsed, ProtocolError, Span};
+
+/// Commands parsed ahead. Their buckets and entries, two or three cache lines each, must fit the first
+/// level cache.
+pub(super) const COMMANDS_MAX: usize = 64;
+/// Keys of one command that are prefetched.
+const KEYS_MAX: usize = 64;
+
+/// One parsed command.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// Offset of its first byte.
+    pub(super) start: usize,
+    /// Its command, if its name is known.
+    pub(super) id: Option<CommandId>,
+    /// Where its keys are.
+    pub(super) keys: LegacyRange,
+    spans: (u32, u32),
+    hashes: (u32, u32),
+}
+
+/// Why a batch ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It is full, or the buffer was used up; go on at this offset.
+    Full { end: usize },
+    /// An inline command follows.
+    Inline { start: usize, len: usize, end: usize },
+    /// An incomplete command follows.
+    Incomplete { at: usize, how: Incomplete },
+    /// What follows can be no command.
+    Failed(ProtocolError),
+}
+
+/// The commands of one batch. Kept between batches, so that nothing is allocated.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) items: Vec<Item>,
+    spans: Vec<Span>,
+    hashes: Vec<u64>,
+}
+
+impl Batch {
+    /// Parses up to `most` commands of `buf` from `at` on, hashes their keys and prefetches them.
+    #[inline]
+    pub(super) fn fill(
+        &mut self,
+        server: &Server,
+        db: usize,
+        buf: &[u8],
+        mut at: usize,
+        limits: Limits,
+        most: usize,
+    ) -> Ended {
+        self.items.clear();
+        self.spans.clear();
+        self.hashes.clear();
+        let ended = loop {
+            if at >= buf.len() || self.items.len() >= most {
+                break Ended::Full { end: at };
+            }
+            let first = self.spans.len();
+            match parse::parse(buf, at, limits, &mut self.spans) {
+                Ok(Parsed::Command { end }) => {
+                    self.push(server, db, buf, at, first);
+                    at = end;
+                }
+                Ok(Parsed::Nothing { end }) => at = end,
+                Ok(Parsed::Inline { start, len, end }) => break Ended::Inline { start, len, end },
+                Ok(Parsed::Incomplete(how)) => break Ended::Incomplete { at, how },
+                Err(error) => break Ended::Failed(error),
+            }
+        };
+        if self.items.len() > 1 || self.hashes.len() > 1 {
+            for &hash in &self.hashes {
+                server.keyspace.prefetch_entry(db, hash);
+            }
+        }
+        ended
+    }
+
+    #[inline]
+    fn push(&mut self, server: &Server, db: usize, buf: &[u8], start: usize, first_span: usize) {
+        let args = Args::new(buf, &self.spans[first_span..], &[]);
+        let id = server.commands.find(&args[0]);
+        let keys = id.map_or(LegacyRange::default(), |id| server.commands.get(id).keys);
+        let first_hash = self.hashes.len();
+        if keys.first > 0 && keys.step > 0 {
+            let count = num::i32_clamped(args.len());
+            let last = if keys.last < 0 { count + keys.last } else { keys.last };
+            let mut at = keys.first;
+            while at <= last && at < count && self.hashes.len() - first_hash < KEYS_MAX {
+                let hash = server.keyspace.key(args.at(num::usize_of_i32(at))).hash;
+                server.keyspace.prefetch_bucket(db, hash);
+                self.hashes.push(hash);
+                at += keys.step;
+            }
+        }
+        let invariant = "a read buffer is far below 4 GiB";
+        self.items.push(Item {
+            start,
+            id,
+            keys,
+            spans: (num::u32_of(first_span, invariant), num::u32_of(self.spans.len(), invariant)),
+            hashes: (num::u32_of(first_hash, invariant), num::u32_of(self.hashes.len(), invariant)),
+        });
+    }
+
+    /// The arguments of a command.
+    #[inline]
+    pub(super) fn spans_of(&self, item: &Item) -> &[Span] {
+        &self.spans[num::usize_of_u32(item.spans.0)..num::usize_of_u32(item.spans.1)]
+    }
+
+    /// The hashes of a command's keys.
+    #[inline]
+    pub(super) fn hashes_of(&self, item: &Item) -> &[u64] {
+        &self.hashes[num::usize_of_u32(item.hashes.0)..num::usize_of_u32(item.hashes.1)]
+    }
+}

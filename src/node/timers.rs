@@ -1,0 +1,162 @@
+//! What happens by itself: expiry, statistics, idle clients, the end of a pause.
+
+use super::Node;
+use crate::base::num;
+use crate::command::server::{ActiveExpire, Now, Server};
+use crate::session::{Closing, Session};
+
+/// Statistics are sampled this often, milliseconds.
+const SAMPLE_MS: u64 = 100;
+/// Least and most times a second the periodic work runs.
+const HZ_MAX: u32 = 500;
+/// Clients per run of the periodic work above which `dynamic-hz` raises the frequency.
+const CLIENTS_PER_RUN_MAX: usize = 200;
+/// Clients looked at in one run, at least.
+const CLIENTS_PER_RUN_MIN: usize = 5;
+/// Most of the time between two runs that active expiry may take, percent, at effort 1.
+const EXPIRE_TIME_PERCENT: u64 = 25;
+
+/// When what is due.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    next_run_ms: u64,
+    next_sample_ms: u64,
+    next_client: usize,
+}
+
+impl Node {
+    /// Does what is due and returns after how many milliseconds there is more.
+    pub fn tick(&mut self, now: Now) -> u64 {
+        self.server.set_now(now);
+        let now_ms = now.mono_ms();
+        self.end_pause(now);
+        if now_ms >= self.timers.next_run_ms {
+            self.run_periodic(now);
+            let period_ms = 1000 / u64::from(self.server.hz.clamp(1, HZ_MAX));
+            self.timers.next_run_ms = now_ms + period_ms.max(1);
+        }
+        let mut wait_ms = self.timers.next_run_ms - now_ms;
+        if let Some(pause) = self.server.pause {
+            let left_ms = pause.until_ms.saturating_sub(now.unix_ms());
+            wait_ms = wait_ms.min(u64::try_from(left_ms).unwrap_or(0).max(1));
+        }
+        wait_ms
+    }
+
+    fn run_periodic(&mut self, now: Now) {
+        let server = &mut self.server;
+        server.adjust_hz();
+        if now.mono_ms() >= self.timers.next_sample_ms {
+            self.timers.next_sample_ms = now.mono_ms() + SAMPLE_MS;
+            server.sample(now);
+        }
+        server.expire_cycle();
+        server.keyspace.maintain();
+        self.check_clients(now);
+    }
+
+    /// Looks at some clients in turn: idle ones, and those over their soft limit, are closed.
+    fn check_clients(&mut self, now: Now) {
+        let server = &mut self.server;
+        let places = server.sessions.places();
+        if places == 0 {
+            return;
+        }
+        let hz = usize::try_from(server.hz).unwrap_or(1).max(1);
+        let count = (places / hz).max(CLIENTS_PER_RUN_MIN).min(places);
+        for _ in 0..count {
+            self.timers.next_client = (self.timers.next_client + 1) % places;
+            let Some(mut session) = server.sessions.take(self.timers.next_client) else { continue };
+            server.check_idle(&mut session, now);
+            server.check_output_limit(&mut session);
+            server.sessions.put(session);
+        }
+    }
+
+    fn end_pause(&mut self, now: Now) {
+        let over = self.server.pause.is_none_or(|pause| now.unix_ms() >= pause.until_ms);
+        if over {
+            self.server.pause = None;
+        }
+        if over && !self.server.paused.is_empty() {
+            for index in std::mem::take(&mut self.server.paused) {
+                self.resume(now, index);
+            }
+        }
+    }
+}
+
+impl Server {
+    fn adjust_hz(&mut self) {
+        self.hz = self.config.hz;
+        if self.config.dynamic_hz {
+            while self.sessions.len() / usize::try_from(self.hz).unwrap_or(1) > CLIENTS_PER_RUN_MAX
+                && self.hz < HZ_MAX
+            {
+                self.hz = (self.hz * 2).min(HZ_MAX);
+            }
+        }
+    }
+
+    fn sample(&mut self, now: Now) {
+        let at_ms = now.mono_ms();
+        self.stats.command_rate.sample(self.stats.commands, at_ms);
+        self.stats.input_rate.sample(self.stats.input_bytes, at_ms);
+        self.stats.output_rate.sample(self.stats.output_bytes, at_ms);
+        self.stats.turn_rate.sample(self.stats.turns, at_ms);
+        let allocated = self.host.allocated();
+        self.stats.peak_memory_bytes = self.stats.peak_memory_bytes.max(allocated);
+    }
+
+    /// Expires keys whose time has come, for a bounded time.
+    fn expire_cycle(&mut self) {
+        if self.active_expire == ActiveExpire::Off || self.keyspace.volatile_len() == 0 {
+            return;
+        }
+        let effort = u64::from(self.config.active_expire_effort.clamp(1, 10));
+        let percent = EXPIRE_TIME_PERCENT + 2 * (effort - 1);
+        let period_ns = 1_000_000_000 / u64::from(self.hz.max(1));
+        let budget_ns = period_ns * percent / 100;
+        let started = (self.ticks)();
+        let ticks = self.ticks;
+        let out_of_time = self.keyspace.expire_some(|| ticks() - started > budget_ns);
+        let spent = (self.ticks)() - started;
+        self.stats.expire_cycle_us += spent / 1000;
+        self.stats.expired_time_cap_reached += u64::from(out_of_time);
+        self.drop_garbage();
+    }
+
+    fn check_idle(&mut self, session: &mut Session, now: Now) {
+        let limit_s = i64::from(self.config.timeout);
+        if limit_s > 0 && now.unix_s() - session.active_at_s > limit_s {
+            tracing::debug!(client = session.id.0, "Closing idle client");
+            self.close(session);
+        }
+    }
+
+    /// Closes a client whose unsent replies exceed `client-output-buffer-limit`.
+    pub fn check_output_limit(&mut self, session: &mut Session) {
+        let limit = self.config.client_output_buffer_limit.normal;
+        let bytes = num::u64_of(session.output.pending_bytes());
+        self.largest_output_bytes = self.largest_output_bytes.max(bytes);
+        let over_hard = limit.hard_bytes > 0 && bytes >= limit.hard_bytes;
+        let over_soft = limit.soft_bytes > 0 && bytes >= limit.soft_bytes;
+        let now_s = self.now.unix_s();
+        if !over_soft {
+            session.soft_limit_since_s = None;
+        }
+        let soft_too_long = over_soft && {
+            let since = *session.soft_limit_since_s.get_or_insert(now_s);
+            now_s - since > i64::from(limit.soft_seconds)
+        };
+        if (over_hard || soft_too_long) && session.closing != Closing::Now {
+            tracing::warn!(
+                client = session.id.0,
+                bytes,
+                "Client scheduled to be closed ASAP for overcoming of output buffer limits."
+            );
+            self.stats.output_buffer_limit_disconnections += 1;
+            self.close(session);
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! The loop: waits for sockets, hands their bytes to the node, writes its replies.
+//!
+//! Sockets are registered once, edge-triggered. A read that does not fill the buffer has drained the
+//! socket, so that each request costs one wait (shared with all that arrived together), one read and
+//! one write. Nothing is polled: the wait ends when a socket changes or the next timer is due.
+
+use super::clock;
+use super::listen::{self, Listener};
+use super::stream::Stream;
+use crate::base::num;
+use crate::command::server::Now;
+use crate::node::Node;
+use crate::session::{Closing, Endpoint};
+use mio::{Events, Poll, Token};
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 64 * 1024;
+/// Room in front of them for the start of an incomplete command.
+const TAIL_BYTES_MAX: usize = 64 * 1024;
+/// Bytes written to one client in one turn, so that a long value does not hold up the others.
+const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
+/// Pieces of output handed to the kernel at once.
+const PIECES_MAX: usize = 64;
+/// Reads from one client in one turn while a large argument is collected.
+const LARGE_READS_PER_TURN: usize = 16;
+/// Events taken from the kernel at once.
+const EVENTS_MAX: usize = 1024;
+
+/// Tokens of listeners count down from here; the signal descriptor's is above.
+const TOKEN_SIGNAL: usize = usize::MAX - 1;
+const TOKEN_LISTENER_MAX: usize = usize::MAX - 2;
+/// Tokens from here on are not clients.
+const TOKEN_SPECIAL_MIN: usize = usize::MAX - 4096;
+
+/// Listeners, shared with the host so that CONFIG SET can move them.
+pub type Listeners = Rc<RefCell<Vec<Listener>>>;
+
+#[derive(Debug)]
+struct Connection {
+    stream: Stream,
+    /// Tells this connection's events from those of one that had the same place before.
+    generation: usize,
+}
+
+/// The event loop.
+#[derive(Debug)]
+pub struct Reactor {
+    poll: Poll,
+    node: Node,
+    listeners: Listeners,
+    connections: Vec<Option<Connection>>,
+    buffer: Box<[u8]>,
+    /// Clients whose socket may hold more than was read.
+    unread: Vec<usize>,
+    /// Clients whose replies exceeded what one turn may write.
+    unwritten: Vec<usize>,
+}
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Go on.
+    Continue,
+    /// A signal arrived.
+    Signal,
+    /// A command asked for the end.
+    Shutdown,
+}
+
+/// The token of a listener by its position.
+pub fn listener_token(index: usize) -> Token {
+    Token(TOKEN_LISTENER_MAX - index)
+}
+
+/// The token under which the signal descriptor is to be registered.
+pub const SIGNAL_TOKEN: Token = Token(TOKEN_SIGNAL);
+
+fn client_token(index: usize, generation: usize) -> Token {
+    Token(index | (generation << 32))
+}
+
+/// The time, read once for a piece of work.
+pub fn now() -> Now {
+    let unix_us = num::i64_clamped(clock::unix_us());
+    Now { unix_us, mono_ns: clock::monotonic_ns() }
+}
+
+impl Reactor {
+    /// A loop around a node. The listeners are registered already.
+    pub fn new(poll: Poll, node: Node, listeners: Listeners) -> Self {
+        Self {
+            poll,
+            node,
+            listeners,
+            connections: Vec::new(),
+            buffer: vec![0; TAIL_BYTES_MAX + READ_BYTES].into_boxed_slice(),
+            unread: Vec::new(),
+            unwritten: Vec::new(),
+        }
+    }
+
+    /// The node.
+    pub const fn node_mut(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
+    /// Runs turns until a signal or a command ends the loop.
+    ///
+    /// # Errors
+    /// The system refused to wait for events.
+    pub fn run(&mut self) -> io::Result<Turn> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            match self.turn(&mut events)? {
+                Turn::Continue => {}
+                ended => return Ok(ended),
+            }
+        }
+    }
+
+    fn turn(&mut self, events: &mut Events) -> io::Result<Turn> {
+        let wait_ms = self.node.tick(now());
+        self.flush();
+        let busy = !self.unread.is_empty() || !self.unwritten.is_empty() || self.accepts_wait();
+        let timeout = Duration::from_millis(if busy { 0 } else { wait_ms });
+        match self.poll.poll(events, Some(timeout)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Turn::Continue),
+            Err(error) => return Err(error),
+        }
+        let started = clock::monotonic_ns();
+        let mut ended = Turn::Continue;
+        for event in events.iter() {
+            let token = event.token();
+            if token.0 >= TOKEN_SPECIAL_MIN {
+                if token == SIGNAL_TOKEN {
+                    ended = Turn::Signal;
+                } else {
+                    self.mark_acceptable(token);
+                }
+                continue;
+            }
+            let Some(index) = self.index_of(token) else { continue };
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                self.read(index);
+            }
+            if event.is_writable() {
+                self.queue_unsent(index);
+            }
+        }
+        for index in std::mem::take(&mut self.unread) {
+            self.read_again(index);
+        }
+        self.accept_waiting();
+        self.flush();
+        let stats = &mut self.node.server.stats;
+        stats.turns += 1;
+        stats.turn_us += (clock::monotonic_ns() - started) / 1000;
+        if ended == Turn::Continue && self.node.server.shutdown.is_some() {
+            ended = Turn::Shutdown;
+        }
+        Ok(ended)
+    }
+
+    fn index_of(&self, token: Token) -> Option<usize> {
+        let index = token.0 & 0xffff_ffff;
+        let connection = self.connections.get(index)?.as_ref()?;
+        (connection.generation == token.0 >> 32).then_some(index)
+    }
+
+    fn mark_acceptable(&self, token: Token) {
+        let mut listeners = self.listeners.borrow_mut();
+        if let Some(listener) = listeners.get_mut(TOKEN_LISTENER_MAX - token.0) {
+            listener.has_more = true;
+        }
+    }
+
+    fn accepts_wait(&self) -> bool {
+        self.listeners.borrow().iter().any(|listener| listener.has_more)
+    }
+
+    /// Reads what a client sent, once, unless a large argument is being collected.
+    #[inline]
+    fn read(&mut self, index: usize) {
+        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+        let session = self.node.server.sessions.get_mut(index);
+        if session.is_some_and(|session| session.assembly.is_some()) {
+            return self.read_large(index);
+        }
+        let tail = self.node.take_tail(index);
+        if tail.len() > TAIL_BYTES_MAX {
+            return self.read_after_long_tail(index, tail);
+        }
+        let from = tail.len();
+        self.buffer[..from].copy_from_slice(&tail);
+        let result = connection.stream.read(&mut self.buffer[from..from + READ_BYTES]);
+        match result {
+            Ok(0) => self.disconnect(index, None),
+            Ok(count) => {
+                if count == READ_BYTES {
+                    self.unread.push(index);
+                }
+                self.count_read(index, count);
+                self.node.input(now(), index, &self.buffer[..from + count]);
+            }
+            Err(error) => {
+                self.restore_tail(index, tail);
+                self.read_failed(index, &error);
+            }
+        }
+    }
+
+    /// Reads on behalf of a client that was readable in an earlier turn.
+    fn read_again(&mut self, index: usize) {
+        if matches!(self.connections.get(index), Some(Some(_))) {
+            self.read(index);
+        }
+    }
+
+    /// Reads behind input that does not fit the shared buffer: what a paused client had sent.
+    #[cold]
+    fn read_after_long_tail(&mut self, index: usize, mut tail: Vec<u8>) {
+        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+        tail.reserve(READ_BYTES);
+        match connection.stream.read_into_spare(&mut tail, READ_BYTES) {
+            Ok(0) => self.disconnect(index, None),
+            Ok(count) => {
+                if count == READ_BYTES {
+                    self.unread.push(index);
+                }
+                self.count_read(index, count);
+                self.node.input(now(), index, &tail);
+            }
+            Err(error) => {
+                self.restore_tail(index, tail);
+                self.read_failed(index, &error);
+            }
+        }
+    }
+
+    /// Reads a large argument straight into its own buffer.
+    #[cold]
+    fn read_large(&mut self, index: usize) {
+        for _ in 0..LARGE_READS_PER_TURN {
+            let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+            let session = self.node.server.sessions.get_mut(index);
+            let assembly = session.and_then(|session| session.assembly.as_mut());
+            let Some(assembly) = assembly else { break };
+            let Some((target, room)) = assembly.target() else { break };
+            match connection.stream.read_into_spare(target, room) {
+                Ok(0) => return self.disconnect(index, None),
+                Ok(count) => {
+                    assembly.filled();
+                    self.count_read(index, count);
+                    self.node.note_input(now(), index);
+                    if count < room {
+                        return; // drained
+                    }
+                }
+                Err(error) => return self.read_failed(index, &error),
+            }
+        }
+        self.read_rest_of_large(index);
+    }
+
+    /// Reads what follows a large argument through the shared buffer.
+    fn read_rest_of_large(&mut self, index: usize) {
+        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+        match connection.stream.read(&mut self.buffer[..READ_BYTES]) {
+            Ok(0) => self.disconnect(index, None),
+            Ok(count) => {
+                self.unread.push(index);
+                self.count_read(index, count);
+                self.node.input(now(), index, &self.buffer[..count]);
+            }
+            Err(error) => self.read_failed(index, &error),
+        }
+    }
+
+    fn restore_tail(&mut self, index: usize, tail: Vec<u8>) {
+        if let Some(session) = self.node.server.sessions.get_mut(index) {
+            session.tail = tail;
+        }
+    }
+
+    fn count_read(&mut self, index: usize, count: usize) {
+        let count = num::u64_of(count);
+        let stats = &mut self.node.server.stats;
+        stats.reads += 1;
+        stats.input_bytes += count;
+        if let Some(session) = self.node.server.sessions.get_mut(index) {
+            session.received_bytes += count;
+        }
+    }
+
+    fn read_failed(&mut self, index: usize, error: &io::Error) {
+        match error.kind() {
+            ErrorKind::WouldBlock => {}
+            ErrorKind::Interrupted => self.unread.push(index),
+            _ => self.disconnect(index, Some(error)),
+        }
+    }
+
+    /// Notes that a client's socket has room again for what was not sent.
+    #[inline]
+    fn queue_unsent(&mut self, index: usize) {
+        let server = &mut self.node.server;
+        if let Some(session) = server.sessions.get_mut(index)
+            && !session.output.is_empty()
+            && !session.is_queued_for_write
+        {
+            session.is_queued_for_write = true;
+            server.writable.push(index);
+        }
+    }
+
+    /// Writes the replies of all clients that have some, and closes those that are to be closed.
+    fn flush(&mut self) {
+        self.node.server.writable.append(&mut self.unwritten);
+        let mut writable = std::mem::take(&mut self.node.server.writable);
+        for index in writable.drain(..) {
+            self.write(index);
+        }
+        if self.node.server.writable.is_empty() {
+            self.node.server.writable = writable; // keep the allocation
+        }
+        if !self.node.server.doomed.is_empty() {
+            for index in std::mem::take(&mut self.node.server.doomed) {
+                self.disconnect(index, None);
+            }
+        }
+    }
+
+    #[inline]
+    fn write(&mut self, index: usize) {
+        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+        let Some(session) = self.node.server.sessions.get_mut(index) else { return };
+        session.is_queued_for_write = false;
+        let mut written = 0;
+        while !session.output.is_empty() {
+            if written >= WRITE_BYTES_PER_TURN {
+                session.is_queued_for_write = true;
+                self.unwritten.push(index);
+                break;
+            }
+            match write_some(&mut connection.stream, &session.output) {
+                Ok(count) => {
+                    written += count;
+                    session.output.advance(count);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return self.disconnect(index, Some(&error)),
+            }
+        }
+        let count = num::u64_of(written);
+        session.sent_bytes += count;
+        let done = session.output.is_empty();
+        let over = session.closing == Closing::AfterReplies && done;
+        self.node.server.stats.output_bytes += count;
+        self.node.server.stats.writes += 1;
+        if over {
+            self.disconnect(index, None);
+        } else if done {
+            self.node.server.reclaim_buffer(index);
+        } else {
+            self.node.check_output(index);
+        }
+    }
+
+    fn disconnect(&mut self, index: usize, error: Option<&io::Error>) {
+        if let Some(error) = error {
+            tracing::debug!("Reading from or writing to client: {error}");
+        }
+        if let Some(connection) = self.connections.get_mut(index) {
+            *connection = None; // closing the descriptor also removes it from the poll
+        }
+        self.node.disconnected(index);
+    }
+
+    /// Accepts waiting connections, a bounded number in one turn.
+    fn accept_waiting(&mut self) {
+        if !self.accepts_wait() {
+            return;
+        }
+        let listeners = Rc::clone(&self.listeners);
+        let most = self.node.server.config.max_new_connections_per_cycle;
+        for listener in listeners.borrow_mut().iter_mut().filter(|listener| listener.has_more) {
+            for _ in 0..most {
+                match listener.accept() {
+                    Ok((stream, peer, local)) => self.accepted(stream, peer, local),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        listener.has_more = false;
+                        break;
+                    }
+                    Err(error) => {
+                        tracing::warn!("Accepting client connection: {error}");
+                        break; // tried again in the next turn
+                    }
+                }
+            }
+        }
+    }
+
+    fn accepted(&mut self, mut stream: Stream, peer: Endpoint, local: Endpoint) {
+        let server = &mut self.node.server;
+        if let Some(refusal) = server.refusal(&peer) {
+            server.stats.rejected_connections += 1;
+            // The connection is closed either way; whether the client reads why is up to it.
+            let _ = stream.write(refusal);
+            return;
+        }
+        let keepalive_s = server.config.tcp_keepalive;
+        if keepalive_s > 0
+            && let Err(error) = listen::set_keepalive(&stream, keepalive_s)
+        {
+            tracing::debug!("Setting keepalive on client socket: {error}");
+        }
+        tracing::debug!("Accepted {peer}");
+        let index = self.node.connected(peer, local, stream.as_raw_fd());
+        let id = self.node.server.sessions.get(index).map_or(0, |session| session.id.0);
+        let generation = num::usize_of(id & 0x3fff_ffff);
+        if let Err(error) = stream.register(self.poll.registry(), client_token(index, generation)) {
+            tracing::warn!("Registering client socket: {error}");
+            self.node.disconnected(index);
+            return;
+        }
+        if self.connections.len() <= index {
+            self.connections.resize_with(index + 1, || None);
+        }
+        self.connections[index] = Some(Connection { stream, generation });
+    }
+}
+
+fn write_some(stream: &mut Stream, output: &crate::resp::Output) -> io::Result<usize> {
+    let mut pieces = output.pieces().filter(|piece| !piece.is_empty());
+    let Some(first) = pieces.next() else { return Ok(0) };
+    let first = &first[..first.len().min(WRITE_BYTES_PER_TURN)];
+    let Some(second) = pieces.next() else { return stream.write(first) };
+    if first.len() == WRITE_BYTES_PER_TURN {
+        return stream.write(first);
+    }
+    let mut slices = Vec::with_capacity(PIECES_MAX);
+    let mut room = WRITE_BYTES_PER_TURN - first.len();
+    slices.push(IoSlice::new(first));
+    for piece in std::iter::once(second).chain(pieces) {
+        if room == 0 || slices.len() == PIECES_MAX {
+            break;
+        }
+        let piece = &piece[..piece.len().min(room)];
+        room -= piece.len();
+        slices.push(IoSlice::new(piece));
+    }
+    stream.write_vectored(&slices)
+}

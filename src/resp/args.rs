@@ -1,0 +1,143 @@
+//! A command's arguments where they lie: most in the buffer they were read into, long ones in
+//! reference-counted buffers of their own, which a value may keep without a copy.
+
+use super::parse::Span;
+use crate::base::num;
+use bytes::Bytes;
+use std::ops::Index;
+
+/// The arguments of one command; argument 0 is its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Args<'a> {
+    buf: &'a [u8],
+    spans: &'a [Span],
+    big: &'a [Bytes],
+}
+
+impl<'a> Args<'a> {
+    /// Arguments at `spans` of `buf`; spans marked [`Span::BIG`] refer to `big`.
+    #[inline]
+    pub const fn new(buf: &'a [u8], spans: &'a [Span], big: &'a [Bytes]) -> Self {
+        Self { buf, spans, big }
+    }
+
+    /// How many there are, the name included.
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "there is always a name")]
+    pub const fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The argument at `index`.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        let span = self.spans.get(index)?;
+        if span.start == Span::BIG {
+            return Some(&self.big[num::usize_of_u32(span.len)]);
+        }
+        let start = num::usize_of_u32(span.start);
+        Some(&self.buf[start..start + num::usize_of_u32(span.len)])
+    }
+
+    /// The argument at `index`, which there must be; unlike indexing, with the arguments' own lifetime.
+    #[inline]
+    pub fn at(&self, index: usize) -> &'a [u8] {
+        self.get(index).expect("arity is checked before a handler runs")
+    }
+
+    /// The buffer of the argument at `index` if it has one of its own.
+    #[inline]
+    pub fn shared(&self, index: usize) -> Option<&'a Bytes> {
+        let span = self.spans.get(index)?;
+        (span.start == Span::BIG).then(|| &self.big[num::usize_of_u32(span.len)])
+    }
+
+    /// All arguments from `start` on.
+    pub fn from(&self, start: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        let args = *self;
+        (start.min(args.len())..args.len()).map(move |index| args.at(index))
+    }
+
+    /// The same without the first `count` arguments.
+    #[must_use]
+    pub fn skip(&self, count: usize) -> Self {
+        Self { spans: &self.spans[count..], ..*self }
+    }
+}
+
+impl Index<usize> for Args<'_> {
+    type Output = [u8];
+    #[inline]
+    fn index(&self, index: usize) -> &[u8] {
+        self.at(index)
+    }
+}
+
+/// Arguments that own their bytes: an inline command, a queued one, one made by the server itself.
+#[derive(Clone, Debug, Default)]
+pub struct OwnedArgs {
+    buf: Vec<u8>,
+    spans: Vec<Span>,
+    big: Vec<Bytes>,
+}
+
+impl OwnedArgs {
+    /// Takes over parts collected elsewhere.
+    pub(super) const fn from_parts(buf: Vec<u8>, spans: Vec<Span>, big: Vec<Bytes>) -> Self {
+        Self { buf, spans, big }
+    }
+
+    /// Adds an argument.
+    pub fn push(&mut self, arg: &[u8]) {
+        let invariant = "arguments are bounded by the query buffer limit";
+        let start = num::u32_of(self.buf.len(), invariant);
+        self.spans.push(Span { start, len: num::u32_of(arg.len(), invariant) });
+        self.buf.extend_from_slice(arg);
+    }
+
+    /// A view of them.
+    pub fn as_args(&self) -> Args<'_> {
+        Args::new(&self.buf, &self.spans, &self.big)
+    }
+
+    /// Bytes of memory held.
+    pub fn memory_bytes(&self) -> usize {
+        self.buf.capacity()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.big.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+impl<A: AsRef<[u8]>> FromIterator<A> for OwnedArgs {
+    fn from_iter<I: IntoIterator<Item = A>>(args: I) -> Self {
+        let mut owned = Self::default();
+        for arg in args {
+            owned.push(arg.as_ref());
+        }
+        owned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_arguments_are_shared_not_copied() {
+        let spans = [Span { start: 0, len: 3 }, Span { start: Span::BIG, len: 0 }];
+        let big = [Bytes::from_static(b"value")];
+        let args = Args::new(b"SET", &spans, &big);
+        assert_eq!((&args[0], &args[1]), (&b"SET"[..], &b"value"[..]));
+        assert!(args.shared(0).is_none());
+        assert_eq!(args.shared(1).map(|bytes| bytes.as_ptr()), Some(big[0].as_ptr()));
+        assert_eq!(args.from(1).collect::<Vec<_>>(), [b"value"]);
+        assert_eq!(args.skip(1).at(0), b"value");
+    }
+
+    #[test]
+    fn owned_arguments_read_back() {
+        let owned: OwnedArgs = ["GET", "", "k"].into_iter().collect();
+        let words: Vec<&[u8]> = owned.as_args().from(0).collect();
+        assert_eq!(words, [&b"GET"[..], b"", b"k"]);
+    }
+}

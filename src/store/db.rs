@@ -1,0 +1,69 @@
+//! One database.
+
+use crate::base::hash::HashKey;
+use crate::ds::dict::{Dict, Ref, Stats};
+use crate::value::Entry;
+
+/// Buckets merged in one round of upkeep.
+const MAINTAIN_BUCKETS: usize = 1024;
+
+/// One database: keys with their values, those with an expiry marked.
+#[derive(Debug)]
+pub struct Db {
+    pub(super) dict: Dict<Entry>,
+    /// Where active expiry goes on.
+    pub(super) expire_cursor: usize,
+    /// Running mean of the time keys have left, milliseconds, for INFO.
+    pub(super) mean_ttl_ms: i64,
+}
+
+impl Db {
+    pub(super) fn new(hash_key: HashKey) -> Self {
+        Self { dict: Dict::new(hash_key), expire_cursor: 0, mean_ttl_ms: 0 }
+    }
+
+    /// Keys, those included that have expired and were not noticed yet.
+    pub fn len(&self) -> usize {
+        self.dict.len()
+    }
+
+    /// Whether it has no keys.
+    pub fn is_empty(&self) -> bool {
+        self.dict.is_empty()
+    }
+
+    /// Keys that have an expiry.
+    pub fn volatile_len(&self) -> usize {
+        self.dict.marked_len()
+    }
+
+    /// Mean time the keys that expire have left, milliseconds, by sampling.
+    pub const fn mean_ttl_ms(&self) -> i64 {
+        self.mean_ttl_ms
+    }
+
+    /// Calls `f` for some entries and returns where to go on; 0 starts and ends. Every key that is
+    /// there from the first call to the last is given at least once, whatever happens in between.
+    pub fn scan(&self, cursor: u64, f: impl FnMut(Ref<'_, Entry>)) -> u64 {
+        self.dict.scan(cursor, f)
+    }
+
+    /// All entries.
+    pub fn iter(&self) -> impl Iterator<Item = Ref<'_, Entry>> {
+        self.dict.iter()
+    }
+
+    /// Bytes of the table, entries not included.
+    pub fn table_bytes(&self) -> usize {
+        self.dict.memory_bytes()
+    }
+
+    /// The table's shape.
+    pub fn table_stats(&self) -> Stats {
+        self.dict.stats()
+    }
+
+    pub(super) fn maintain(&mut self) {
+        self.dict.maintain(MAINTAIN_BUCKETS);
+    }
+}
