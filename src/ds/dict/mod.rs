@@ -19,6 +19,7 @@
 
 mod bucket;
 mod marks;
+mod member;
 mod resize;
 mod segments;
 mod slot;
@@ -26,6 +27,7 @@ mod slot;
 mod tests;
 mod visit;
 
+pub use member::Member;
 pub use resize::Resize;
 pub use slot::{Entry, Ref, RefMut, Slot, Vacant};
 pub use visit::{IntoIter, Iter, Stats};

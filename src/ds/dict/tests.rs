@@ -3,6 +3,7 @@
 use super::bucket::SLOTS;
 use super::resize::LOAD;
 use super::*;
+use crate::base::rng::Rng;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,27 +62,6 @@ unsafe impl Item for Pair {
     }
 }
 
-/// A small generator (splitmix64): the tests need reproducible numbers, not good ones.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        num::usize_of(self.next() >> 16) % bound
-    }
-
-    fn value(&mut self) -> u32 {
-        num::low_u32(self.next())
-    }
-}
-
 fn empty() -> Dict<Pair> {
     Dict::new(HashKey::new(3, 4))
 }
@@ -118,11 +98,11 @@ fn keys<'a>(items: impl Iterator<Item = Ref<'a, Pair>>) -> Vec<Vec<u8>> {
 type Oracle = BTreeMap<Vec<u8>, (u32, Mark)>;
 
 /// One random operation on both.
-fn step(dict: &mut Dict<Pair>, oracle: &mut Oracle, numbers: &mut Numbers, range: usize) {
-    let key = key(numbers.below(range));
-    let (hash, value) = (dict.hash(&key), numbers.value());
-    let mark = if numbers.below(3) == 0 { Mark::Set } else { Mark::Clear };
-    match numbers.below(12) {
+fn step(dict: &mut Dict<Pair>, oracle: &mut Oracle, rng: &mut Rng, range: usize) {
+    let key = key(rng.below_usize(range));
+    let (hash, value) = (dict.hash(&key), num::low_u32(rng.next_u64()));
+    let mark = if rng.below_usize(3) == 0 { Mark::Set } else { Mark::Clear };
+    match rng.below_usize(12) {
         0..=4 => match dict.entry(hash, &key) {
             Entry::Occupied(mut slot) => {
                 assert_eq!(oracle.get(&key), Some(&(slot.get().body().value, slot.mark())));
@@ -183,18 +163,18 @@ fn same(dict: &Dict<Pair>, oracle: &Oracle) {
 #[test]
 fn random_operations_agree_with_a_tree() {
     for seed in 0..2000 {
-        let mut numbers = Numbers(seed);
+        let mut rng = Rng::seeded(seed);
         let (mut dict, mut oracle) = (empty(), Oracle::new());
-        let range = 1 << numbers.below(10);
-        for round in 0..numbers.below(400) {
-            if numbers.below(60) == 0 {
-                let mode = [Resize::Allow, Resize::Avoid][numbers.below(2)];
+        let range = 1 << rng.below_usize(10);
+        for round in 0..rng.below_usize(400) {
+            if rng.below_usize(60) == 0 {
+                let mode = [Resize::Allow, Resize::Avoid][rng.below_usize(2)];
                 dict.set_resize(mode);
             }
-            if numbers.below(40) == 0 {
-                dict.maintain(numbers.below(20));
+            if rng.below_usize(40) == 0 {
+                dict.maintain(rng.below_usize(20));
             }
-            step(&mut dict, &mut oracle, &mut numbers, range);
+            step(&mut dict, &mut oracle, &mut rng, range);
             if round % 64 == 0 {
                 same(&dict, &oracle);
             }
@@ -208,7 +188,7 @@ fn random_operations_agree_with_a_tree() {
 #[test]
 fn a_large_table_grows_and_shrinks_through_every_width() {
     let (mut dict, mut oracle) = (empty(), Oracle::new());
-    let mut numbers = Numbers(1);
+    let mut rng = Rng::seeded(1);
     for phase in 0..4 {
         // Up beyond 2^13 buckets, where the stored hash bits have moved on, and down again.
         for n in 0..60_000 {
@@ -223,7 +203,7 @@ fn a_large_table_grows_and_shrinks_through_every_width() {
             if n % 7919 == 0 {
                 same(&dict, &oracle);
                 for _ in 0..300 {
-                    step(&mut dict, &mut oracle, &mut numbers, 60_000);
+                    step(&mut dict, &mut oracle, &mut rng, 60_000);
                 }
                 let extra: Vec<_> = oracle.keys().cloned().collect();
                 for key in extra {
@@ -251,12 +231,13 @@ fn a_large_table_grows_and_shrinks_through_every_width() {
 #[test]
 fn an_empty_dict_allocates_nothing_and_answers() {
     let mut dict = empty();
+    let mut rng = Rng::seeded(1);
     for _ in 0..2 {
         assert_eq!((dict.len(), dict.memory_bytes(), dict.scan(0, |_| panic!())), (0, 0, 0));
         assert!(dict.find(5, b"k").is_none() && dict.remove(5, b"k").is_none());
-        assert!(dict.random(|| 7).is_none() && dict.random_marked(|| 7).is_none());
+        assert!(dict.random(&mut rng).is_none() && dict.random_marked(&mut rng).is_none());
         assert!(!dict.maintain(10) && !dict.take_bucket(|_| panic!()));
-        dict.sample(9, 5, |_| panic!());
+        dict.sample(&mut rng, 5, |_| panic!());
         dict.prefetch_bucket(9);
         dict.prefetch_item(9);
         assert_eq!(dict.iter().count(), 0);
@@ -269,8 +250,8 @@ fn an_empty_dict_allocates_nothing_and_answers() {
 #[test]
 fn scan_visits_all_that_stays_however_the_table_changes() {
     for seed in 0..300 {
-        let mut numbers = Numbers(seed);
-        let staying = numbers.below(300);
+        let mut rng = Rng::seeded(seed);
+        let staying = rng.below_usize(300);
         let mut dict = with(staying);
         let mut extra = BTreeSet::new();
         let (mut cursor, mut seen, mut calls) = (0, BTreeSet::new(), 0);
@@ -281,9 +262,9 @@ fn scan_visits_all_that_stays_however_the_table_changes() {
                 break;
             }
             // Grow or shrink by a random amount, in a run of one kind so that it goes far.
-            for _ in 0..numbers.below(200) {
+            for _ in 0..rng.below_usize(200) {
                 if seed / 3 % 2 == num::u64_of(calls / 8 % 2) {
-                    let n = staying + numbers.below(3000);
+                    let n = staying + rng.below_usize(3000);
                     if extra.insert(n) {
                         add(&mut dict, n, Mark::Clear);
                     }
@@ -291,7 +272,7 @@ fn scan_visits_all_that_stays_however_the_table_changes() {
                     assert!(drop_key(&mut dict, n));
                 }
             }
-            dict.maintain(numbers.below(30));
+            dict.maintain(rng.below_usize(30));
         }
         for n in 0..staying {
             assert!(seen.contains(&key(n)), "seed {seed}: {n} of {staying} was missed");
@@ -357,7 +338,7 @@ fn resizing_waits_for_a_forked_child_and_catches_up_after() {
     let buckets = dict.segments.count();
     (0..6599).for_each(|n| assert!(drop_key(&mut dict, n)));
     assert_eq!(dict.segments.count(), buckets);
-    assert!(dict.random(|| 0x1234_5678_9abc_def0).is_some());
+    assert!(dict.random(&mut Rng::seeded(1)).is_some());
     drop_key(&mut dict, 6599);
     assert_eq!(dict.memory_bytes(), 0);
 }
@@ -418,10 +399,10 @@ fn owned_iteration_yields_everything_and_drops_the_rest() {
 fn random_is_fair() {
     for items in [1, 2, 10, 40, 100] {
         let dict = with(items);
-        let mut numbers = Numbers(5);
+        let mut rng = Rng::seeded(5);
         let mut drawn = vec![0usize; items];
         for _ in 0..items * 2000 {
-            let item = dict.random(|| numbers.next()).unwrap();
+            let item = dict.random(&mut rng).unwrap();
             drawn[num::usize_of_u32(item.body().value)] += 1;
         }
         for count in drawn {
@@ -433,11 +414,11 @@ fn random_is_fair() {
 #[test]
 fn samples_have_the_size_asked_for_and_no_doubles() {
     let dict = with(500);
-    let mut numbers = Numbers(8);
+    let mut rng = Rng::seeded(8);
     for wanted in [0, 1, 5, 16, 499, 500, 501, 10_000] {
         for _ in 0..50 {
             let mut seen = BTreeSet::new();
-            dict.sample(numbers.next(), wanted, |item| assert!(seen.insert(item.body().value)));
+            dict.sample(&mut rng, wanted, |item| assert!(seen.insert(item.body().value)));
             assert_eq!(seen.len(), wanted.min(500));
         }
     }
@@ -463,16 +444,16 @@ fn marked_items_are_found_in_steps_and_at_random() {
     seen.sort_unstable();
     assert_eq!(seen, chosen);
     assert!(calls <= chosen.len(), "unmarked buckets are no steps");
-    let mut numbers = Numbers(6);
+    let mut rng = Rng::seeded(6);
     let drawn: BTreeSet<_> =
-        (0..500).map(|_| dict.random_marked(|| numbers.next()).unwrap().body().value).collect();
+        (0..500).map(|_| dict.random_marked(&mut rng).unwrap().body().value).collect();
     assert_eq!(drawn.len(), chosen.len());
     for n in chosen {
         assert!(drop_key(&mut dict, n));
         dict.check_invariants();
     }
     assert_eq!(dict.marked_len(), 0);
-    assert!(dict.random_marked(|| numbers.next()).is_none());
+    assert!(dict.random_marked(&mut rng).is_none());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::bucket::Bucket;
 use super::{Dict, Item, Mark, Ref};
-use crate::base::num;
+use crate::base::rng::Rng;
 
 /// Positions a random bucket is tried at before the search goes on from neighbour to neighbour.
 const RANDOM_TRIES: usize = 100;
@@ -52,10 +52,10 @@ impl<T: Item> Dict<T> {
         Iter { dict: self, next_bucket: 0, bucket: None, slot: 0, left: self.len }
     }
 
-    /// An item drawn by the random numbers of `next`; all are equally likely. O(1) expected.
+    /// A random item, each as likely as the others. O(1) expected.
     ///
     /// (Those in a bucket with over twice the average are a little less likely.)
-    pub fn random(&self, mut next: impl FnMut() -> u64) -> Option<Ref<'_, T>> {
+    pub fn random(&self, rng: &mut Rng) -> Option<Ref<'_, T>> {
         if self.len == 0 {
             return None;
         }
@@ -63,25 +63,25 @@ impl<T: Item> Dict<T> {
         // A bucket is taken with a chance proportional to its items, so that all are equal.
         let full = 2 * (self.len / count) + 4;
         for _ in 0..RANDOM_TRIES {
-            let head = self.segments.bucket(below(next(), count));
+            let head = self.segments.bucket(rng.below_usize(count));
             let items = chain_len(head);
-            if items > below(next(), full) {
-                return Some(self.nth(head, below(next(), items)));
+            if items > rng.below_usize(full) {
+                return Some(self.nth(head, rng.below_usize(items)));
             }
         }
         // Few items in many buckets: only while shrinking is put off.
-        let start = below(next(), count);
+        let start = rng.below_usize(count);
         let order = (start..count).chain(0..start).map(|index| self.segments.bucket(index));
         let head = order.into_iter().find(|head| chain_len(head) > 0)?;
-        Some(self.nth(head, below(next(), chain_len(head))))
+        Some(self.nth(head, rng.below_usize(chain_len(head))))
     }
 
-    /// Visits up to `items` items from neighbouring buckets, beginning at one that `random`, any
-    /// number, chooses. Visits all, once, if there are no more than `items`. O(items) expected.
-    pub fn sample<'a>(&'a self, random: u64, items: usize, mut f: impl FnMut(Ref<'a, T>)) {
+    /// Visits up to `items` items from neighbouring buckets, beginning at a random one. Visits all,
+    /// once, if there are no more than `items`. O(items) expected.
+    pub fn sample<'a>(&'a self, rng: &mut Rng, items: usize, mut f: impl FnMut(Ref<'a, T>)) {
         let count = self.segments.count();
         let mut left = items.min(self.len);
-        let mut index = if left == 0 { 0 } else { below(random, count) };
+        let mut index = if left == 0 { 0 } else { rng.below_usize(count) };
         while left > 0 {
             visit_chain(self.segments.bucket(index), |item| {
                 if left > 0 {
@@ -121,18 +121,18 @@ impl<T: Item> Dict<T> {
         if marks.next(at).is_some() { at } else { 0 }
     }
 
-    /// A marked item drawn by the random numbers of `next`. All have a chance, larger if the
+    /// A random marked item. All have a chance, larger if the
     /// buckets before have no marked items. O(1), not counting the skipping of unmarked buckets.
-    pub fn random_marked(&self, mut next: impl FnMut() -> u64) -> Option<Ref<'_, T>> {
+    pub fn random_marked(&self, rng: &mut Rng) -> Option<Ref<'_, T>> {
         let marks = self.marks.as_ref()?;
         if marks.len == 0 {
             return None;
         }
-        let start = below(next(), self.segments.count());
+        let start = rng.below_usize(self.segments.count());
         let index = marks.next(start).or_else(|| marks.next(0))?;
         let mut found = Vec::new();
         self.visit_marked(index, &mut |item| found.push(item));
-        let chosen = below(next(), found.len().max(1));
+        let chosen = rng.below_usize(found.len().max(1));
         found.into_iter().nth(chosen)
     }
 
@@ -210,13 +210,6 @@ fn visit_chain<'a, T: Item + 'a>(head: &'a Bucket, mut f: impl FnMut(Ref<'a, T>)
             f(unsafe { Ref::from_raw(bucket.word(slot).raw()) });
         }
     }
-}
-
-/// A number below `bound` (not 0), equally likely for equally likely `random`.
-fn below(random: u64, bound: usize) -> usize {
-    // The high half of the product, as good as a remainder, without the division.
-    let product = u128::from(random) * u128::from(num::u64_of(bound));
-    num::usize_of(num::low_u64(product >> 64))
 }
 
 /// All items of a dict, by reference.
@@ -305,7 +298,11 @@ impl<T: Item> Dict<T> {
             let before = marked;
             for (tag, word) in head.tagged() {
                 let hash = self.hash_of(word);
-                assert_eq!(num::usize_of(hash & mask), index, "an item in the wrong bucket");
+                assert_eq!(
+                    hash & mask,
+                    crate::base::num::u64_of(index),
+                    "an item in the wrong bucket"
+                );
                 assert_eq!(tag, super::tag(hash));
                 assert_eq!(word.fragment(), super::fragment(hash, mask));
                 items += 1;
