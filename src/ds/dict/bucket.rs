@@ -232,8 +232,25 @@ impl Bucket {
 }
 
 /// Bit `i` is set if byte `i` of `control` equals `tag`. The top bit is meaningless.
+#[cfg(target_arch = "x86_64")]
 #[inline]
 fn equal_tags(control: u64, tag: u8) -> u64 {
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn compare(control: u64, tag: u8) -> u64 {
+        use std::arch::x86_64 as simd;
+        let control = simd::_mm_cvtsi64_si128(control.cast_signed());
+        let equal = simd::_mm_cmpeq_epi8(control, simd::_mm_set1_epi8(tag.cast_signed()));
+        u64::from(simd::_mm_movemask_epi8(equal).cast_unsigned() & 0xff)
+    }
+    // SAFETY: every processor of this architecture has SSE2.
+    unsafe { compare(control, tag) }
+}
+
+/// As above, in plain arithmetic.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+#[inline]
+fn equal_tags_portable(control: u64, tag: u8) -> u64 {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const SEVEN: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     // Exact for every byte: adding 0x7f to seven bits carries into the eighth unless they are 0.
@@ -242,6 +259,9 @@ fn equal_tags(control: u64, tag: u8) -> u64 {
     // Byte i's lowest bit moves to bit 56 + i.
     zero.wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
+
+#[cfg(not(target_arch = "x86_64"))]
+use equal_tags_portable as equal_tags;
 
 /// Where an item lies: the bucket that holds it, a child perhaps, and the slot in it.
 #[derive(Clone, Copy)]
@@ -478,7 +498,9 @@ mod tests {
                     let expected = (0..7)
                         .filter(|&i| control.to_le_bytes()[i] == tag)
                         .fold(0, |set, i| set | 1 << i);
-                    assert_eq!(equal_tags(control, tag) & 0x7f, expected, "{control:x} {tag:x}");
+                    for found in [equal_tags(control, tag), equal_tags_portable(control, tag)] {
+                        assert_eq!(found & 0x7f, expected, "{control:x} {tag:x}");
+                    }
                 }
             }
         }

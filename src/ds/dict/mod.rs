@@ -9,7 +9,7 @@
 //! Everything takes the key's hash, computed once by [`Dict::hash`]. Items may carry one bit, the
 //! [`Mark`], and marked items are found without looking at the others.
 //!
-//! Invariants: every item is in the bucket [`segments::Segments::address`] names for its hash;
+//! Invariants: every item is in the bucket [`segments::Segments::home`] names for its hash;
 //! chains are as [`bucket`] says; `marks` has the buckets that hold a marked item.
 //! Layout, numbers and reasons: `docs/design/dict.md`.
 #![expect(
@@ -18,6 +18,7 @@
 )]
 
 mod bucket;
+mod hash_bits;
 mod marks;
 mod member;
 mod resize;
@@ -33,10 +34,10 @@ pub use slot::{Entry, Ref, RefMut, Slot, Vacant};
 pub use visit::{IntoIter, Iter, Stats};
 
 use crate::base::hash::HashKey;
-use crate::base::num;
-use bucket::{Place, Word};
+use bucket::{Bucket, Place, Word};
+use hash_bits::tag;
 use marks::Marks;
-use segments::{Address, Segments};
+use segments::{Home, Segments};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -98,40 +99,6 @@ impl<T: Item> std::fmt::Debug for Dict<T> {
 unsafe impl<T: Item + Send> Send for Dict<T> {}
 // SAFETY: `&Dict` gives out `&T` only.
 unsafe impl<T: Item + Sync> Sync for Dict<T> {}
-
-/// Hash bits stored with an item, from bit `shift` on.
-///
-/// Buckets are chosen by the low bits. A split needs the next bit, so the 16 stored bits begin
-/// where the address ends, or a little below: then only the splits that move the window on
-/// ([`WINDOWS`]) must read the items to hash them again.
-#[inline]
-fn fragment_shift(mask: u64) -> u32 {
-    let [first, second] = WINDOWS;
-    if mask < (1 << first) - 1 {
-        0
-    } else if mask < (1 << second) - 1 {
-        first
-    } else {
-        second
-    }
-}
-
-/// Address widths, in bits, at which the stored 16 bits move up. The window at 0 serves splits up
-/// to width 12, the one at 12 up to 28, the one at 28 up to 44.
-const WINDOWS: [u32; 2] = [12, 28];
-const _: () = assert!(WINDOWS[0] <= 16 && WINDOWS[1] - WINDOWS[0] <= 16);
-
-/// The 16 bits of `hash` stored with an item whose bucket is chosen by `mask`.
-#[inline]
-fn fragment(hash: u64, mask: u64) -> u16 {
-    num::low_u16(hash >> fragment_shift(mask))
-}
-
-/// The 8 bits of a hash that a bucket compares first.
-#[inline]
-fn tag(hash: u64) -> u8 {
-    num::low_u8(hash >> 56)
-}
 
 impl<T: Item> Dict<T> {
     /// An empty dict that hashes under `key`. Allocates nothing.
@@ -202,13 +169,17 @@ impl<T: Item> Dict<T> {
     #[inline]
     pub fn insert(&mut self, hash: u64, item: T, mark: Mark) -> Slot<'_, T> {
         self.make_room();
-        let Address { index: home, mask } = self.segments.address(hash);
-        let word = Word::new(item.into_raw(), fragment(hash, mask), mark);
+        let Home { index: home, head, window, .. } =
+            self.segments.home(hash).expect("`make_room` made the first bucket");
+        let word = Word::new(item.into_raw(), window.fragment(hash), mark);
         self.len += 1;
         if mark == Mark::Set {
-            self.marks_mut().len += 1;
+            let marks = self.marks_mut();
+            marks.len += 1;
+            marks.set(home);
         }
-        let place = self.place(home, word, tag(hash));
+        // SAFETY: `head` is a bucket of ours, and `self` is borrowed exclusively.
+        let place = unsafe { bucket::push(head, word, tag(hash), &mut self.children) };
         Slot { dict: self, home, place }
     }
 
@@ -232,37 +203,47 @@ impl<T: Item> Dict<T> {
         std::mem::replace(self, empty)
     }
 
-    /// Starts loading the bucket of `hash` into the cache.
+    /// Starts loading the bucket of `hash` into the cache: the first of three steps that hide the
+    /// wait for memory when many keys are known before the first is needed.
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
-        if self.segments.count() > 0 {
-            let index = self.segments.address(hash).index;
-            prefetch(self.segments.pointer(index).as_ptr().cast());
+        if let Some(home) = self.segments.home(hash) {
+            prefetch(home.head.as_ptr().cast());
         }
     }
 
-    /// Starts loading the item that `hash` probably finds. Reads the bucket, so call
-    /// [`Dict::prefetch_bucket`] well before.
+    /// Starts loading the item of `hash`, the second step. Reads the bucket. Most of the time that
+    /// is all; some items are in a child bucket, which is loaded now and looked at in the third
+    /// step, if [`Prefetch::Unfinished`] asks for it.
     #[inline]
-    pub fn prefetch_item(&self, hash: u64) {
-        if self.segments.count() == 0 {
-            return;
+    pub fn prefetch_item(&self, hash: u64) -> Prefetch {
+        let Some(Home { head, window, .. }) = self.segments.home(hash) else {
+            return Prefetch::Done;
+        };
+        // SAFETY: a bucket of ours, not changed while `self` is borrowed.
+        let bucket = unsafe { head.as_ref() };
+        if prefetch_match(bucket, tag(hash), window.fragment(hash)) {
+            return Prefetch::Done;
         }
-        let Address { index, mask } = self.segments.address(hash);
-        let bucket = self.segments.bucket(index);
-        let fragment = fragment(hash, mask);
-        for slot in bucket.matches(tag(hash)) {
-            let word = bucket.word(slot);
-            if word.fragment() == fragment {
-                let item = word.raw().as_ptr();
-                prefetch(item);
-                // Most items are small but not aligned to a line: take the one they may end in.
-                prefetch(item.wrapping_add(CACHE_LINE - 1));
+        match bucket.child() {
+            Some(child) => {
+                prefetch(child.as_ptr().cast());
+                Prefetch::Unfinished
+            }
+            None => Prefetch::Done,
+        }
+    }
+
+    /// Starts loading the item of `hash` from a child bucket, the third step.
+    pub fn prefetch_child_item(&self, hash: u64) {
+        let Some(Home { index, window, .. }) = self.segments.home(hash) else { return };
+        let (tag, fragment) = (tag(hash), window.fragment(hash));
+        let mut next = self.segments.bucket(index).next();
+        while let Some(bucket) = next {
+            if prefetch_match(bucket, tag, fragment) {
                 return;
             }
-        }
-        if let Some(child) = bucket.child() {
-            prefetch(child.as_ptr().cast());
+            next = bucket.next();
         }
     }
 
@@ -270,19 +251,16 @@ impl<T: Item> Dict<T> {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.segments.memory_bytes()
-            + self.children * size_of::<bucket::Bucket>()
+            + self.children * size_of::<Bucket>()
             + self.marks.as_ref().map_or(0, |marks| marks.memory_bytes())
     }
 
     /// Finds an item: the bucket its chain starts at, and its place in the chain.
     #[inline]
     fn locate(&self, hash: u64, key: &[u8]) -> Option<(usize, Place)> {
-        if self.len == 0 {
-            return None;
-        }
-        let Address { index: home, mask } = self.segments.address(hash);
-        let (tag, fragment) = (tag(hash), fragment(hash, mask));
-        let mut at = self.segments.pointer(home);
+        let Home { index: home, head, window, .. } = self.segments.home(hash)?;
+        let (tag, fragment) = (tag(hash), window.fragment(hash));
+        let mut at = head;
         loop {
             // SAFETY: a bucket below `count` or a child of one, not changed while `self` is borrowed.
             let bucket = unsafe { at.as_ref() };
@@ -371,7 +349,32 @@ impl<T: Item> Drop for Dict<T> {
     }
 }
 
+/// What [`Dict::prefetch_item`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefetch {
+    /// All there is to do.
+    Done,
+    /// A child bucket is being loaded, for [`Dict::prefetch_child_item`].
+    Unfinished,
+}
+
 const CACHE_LINE: usize = 64;
+
+/// Starts loading the item in `bucket` that matches; returns whether there is one.
+#[inline]
+fn prefetch_match(bucket: &Bucket, tag: u8, fragment: u16) -> bool {
+    for slot in bucket.matches(tag) {
+        let word = bucket.word(slot);
+        if word.fragment() == fragment {
+            let item = word.raw().as_ptr();
+            prefetch(item);
+            // Most items are small but not aligned to a line: take the one they may end in.
+            prefetch(item.wrapping_add(CACHE_LINE - 1));
+            return true;
+        }
+    }
+    false
+}
 
 /// Starts loading the cache line at `address`, which may be any.
 #[inline]

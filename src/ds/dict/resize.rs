@@ -4,7 +4,7 @@
 //! those whose hash has that bit. Merging the last bucket undoes the last split.
 
 use super::segments::SEGMENT;
-use super::{Dict, Item, Mark, bucket, fragment, fragment_shift, prefetch};
+use super::{Dict, Item, Mark, bucket, prefetch};
 
 /// Items per bucket, on average, at which the table grows. Six fill a cache line's seven slots
 /// well; `docs/design/dict.md` has the bytes and probes for other choices.
@@ -114,9 +114,9 @@ impl<T: Item> Dict<T> {
         let added = self.segments.count();
         let bit = added.ilog2();
         let source = added ^ (1 << bit);
-        let before = fragment_shift(self.segments.mask_of(source));
+        let before = self.segments.window(source);
         self.segments.push();
-        let mask = self.segments.mask_of(added);
+        let window = self.segments.window(added);
         let head = self.segments.pointer(source);
         self.unlist(source);
         // SAFETY: `head` is a bucket of ours, and `self` is borrowed exclusively.
@@ -124,11 +124,11 @@ impl<T: Item> Dict<T> {
         // The next split will need the neighbour.
         prefetch(head.as_ptr().wrapping_add(1).cast());
         for (word, tag) in taken {
-            let (word, moves) = if before == fragment_shift(mask) {
-                (word, word.fragment() >> (bit - before) & 1 != 0)
+            let (word, moves) = if before == window {
+                (word, window.is_set(word.fragment(), bit))
             } else {
                 let hash = self.hash_of(word);
-                (word.with_fragment(fragment(hash, mask)), hash >> bit & 1 != 0)
+                (word.with_fragment(window.fragment(hash)), hash >> bit & 1 != 0)
             };
             self.place(if moves { added } else { source }, word, tag);
         }
@@ -138,14 +138,14 @@ impl<T: Item> Dict<T> {
     fn merge(&mut self) {
         let last = self.segments.count() - 1;
         let buddy = last ^ (1 << last.ilog2());
-        let before = fragment_shift(self.segments.mask_of(last));
+        let before = self.segments.window(last);
         let taken = self.detach_last();
-        let mask = self.segments.mask_of(buddy);
+        let window = self.segments.window(buddy);
         for (word, tag) in taken {
-            let word = if before == fragment_shift(mask) {
+            let word = if before == window {
                 word
             } else {
-                word.with_fragment(fragment(self.hash_of(word), mask))
+                word.with_fragment(window.fragment(self.hash_of(word)))
             };
             self.place(buddy, word, tag);
         }
@@ -154,7 +154,7 @@ impl<T: Item> Dict<T> {
     /// Takes the last bucket out of the table; its items belong to its buddy from now on.
     fn detach_last(&mut self) -> bucket::Taken {
         let last = self.segments.count() - 1;
-        let before = fragment_shift(self.segments.mask_of(last));
+        let before = self.segments.window(last);
         self.unlist(last);
         let head = self.segments.pointer(last);
         // SAFETY: `head` is a bucket of ours, and `self` is borrowed exclusively.
@@ -165,7 +165,7 @@ impl<T: Item> Dict<T> {
         }
         if last > 0 {
             let buddy = last ^ (1 << last.ilog2());
-            if before != fragment_shift(self.segments.mask_of(buddy)) {
+            if before != self.segments.window(buddy) {
                 self.rewrite(buddy);
             }
         }
@@ -175,12 +175,12 @@ impl<T: Item> Dict<T> {
     /// Stores the hash bits that fit the bucket's width now, after the window moved down.
     #[cold]
     fn rewrite(&mut self, index: usize) {
-        let mask = self.segments.mask_of(index);
+        let window = self.segments.window(index);
         let head = self.segments.pointer(index);
         // SAFETY: `head` is a bucket of ours, and `self` is borrowed exclusively.
         let taken = unsafe { bucket::take_all(head, &mut self.children) };
         for (word, tag) in taken {
-            let word = word.with_fragment(fragment(self.hash_of(word), mask));
+            let word = word.with_fragment(window.fragment(self.hash_of(word)));
             self.place(index, word, tag);
         }
     }

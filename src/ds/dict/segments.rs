@@ -8,6 +8,7 @@
 //! Every bucket below `count` is initialised; those above are not.
 
 use super::bucket::Bucket;
+use super::hash_bits::Window;
 use crate::base::num;
 use std::alloc::{self, Layout};
 use std::ptr::NonNull;
@@ -16,11 +17,17 @@ use std::ptr::NonNull;
 pub(super) const SEGMENT: usize = 1 << SEGMENT_SHIFT;
 pub(super) const SEGMENT_SHIFT: u32 = 12;
 
-/// Where a hash lives: its bucket, and the mask of the hash bits that chose it.
+/// Where a hash lives.
 #[derive(Clone, Copy)]
-pub(super) struct Address {
+pub(super) struct Home {
+    /// The number of its bucket.
     pub(super) index: usize,
+    /// The bucket.
+    pub(super) head: NonNull<Bucket>,
+    /// The hash bits that chose the bucket.
     pub(super) mask: u64,
+    /// The hash bits stored with the bucket's items.
+    pub(super) window: Window,
 }
 
 /// The array of buckets. It frees its segments, not the children: whoever drops it empties it first.
@@ -32,6 +39,8 @@ pub(super) struct Segments {
     count: usize,
     capacity: usize,
     low_mask: u64,
+    /// The windows of buckets chosen by `level` bits and by one more.
+    windows: [Window; 2],
 }
 
 impl Segments {
@@ -42,6 +51,7 @@ impl Segments {
             count: 0,
             capacity: 0,
             low_mask: 0,
+            windows: [Window::of(0); 2],
         }
     }
 
@@ -57,28 +67,41 @@ impl Segments {
             + self.directory.capacity() * size_of::<NonNull<Bucket>>()
     }
 
-    /// The bucket of `hash`. There must be a bucket.
+    /// The bucket of `hash`, if there are buckets.
     ///
     /// Linear hashing: with `2^level + split` buckets, those below `split` have been split in two
     /// and are told apart by one more bit.
     #[inline]
-    pub(super) fn address(&self, hash: u64) -> Address {
+    pub(super) fn home(&self, hash: u64) -> Option<Home> {
+        if self.count == 0 {
+            return None;
+        }
         let buddy = (hash & self.low_mask) + self.low_mask + 1;
-        let is_split = buddy < num::u64_of(self.count);
-        let mask = if is_split { self.low_mask << 1 | 1 } else { self.low_mask };
-        Address { index: num::usize_of(hash & mask), mask }
+        let [low, high] = self.windows;
+        let (mask, window) = if buddy < num::u64_of(self.count) {
+            (self.low_mask << 1 | 1, high)
+        } else {
+            (self.low_mask, low)
+        };
+        let index = num::usize_of(hash & mask);
+        // SAFETY: `index` is below 2^level, which is not above `count`; or one bit was added and
+        // it is `buddy` or below, which is below `count`. `count` is not above `capacity`.
+        let head = unsafe { self.slot(index) };
+        Some(Home { index, head, mask, window })
     }
 
-    /// The mask of the hash bits shared by all items of bucket `index`.
-    pub(super) fn mask_of(&self, index: usize) -> u64 {
-        self.address(num::u64_of(index)).mask
+    /// The window of bucket `index`, which must be below `count`.
+    pub(super) fn window(&self, index: usize) -> Window {
+        // Seen as a hash, a bucket's number leads to that bucket.
+        self.home(num::u64_of(index)).expect("there is a bucket").window
     }
 
     /// The address of bucket `index`, which must be below `count`.
     #[inline]
     pub(super) fn pointer(&self, index: usize) -> NonNull<Bucket> {
         assert!(index < self.count);
-        self.slot(index)
+        // SAFETY: `count` is not above `capacity`.
+        unsafe { self.slot(index) }
     }
 
     /// The bucket `index` for reading, below `count`.
@@ -88,14 +111,19 @@ impl Segments {
         unsafe { self.pointer(index).as_ref() }
     }
 
-    /// The address of bucket `index`, which must be below `capacity`.
+    /// The address of bucket `index`.
+    ///
+    /// # Safety
+    /// `index < self.capacity`
     #[inline]
-    fn slot(&self, index: usize) -> NonNull<Bucket> {
+    unsafe fn slot(&self, index: usize) -> NonNull<Bucket> {
         debug_assert!(index < self.capacity);
         let (segment, offset) = if self.directory.is_empty() {
             (self.first, index)
         } else {
-            (self.directory[index >> SEGMENT_SHIFT], index & (SEGMENT - 1))
+            // SAFETY: the directory's segments hold `capacity` buckets, SEGMENT each.
+            let segment = unsafe { self.directory.get_unchecked(index >> SEGMENT_SHIFT) };
+            (*segment, index & (SEGMENT - 1))
         };
         // SAFETY: `index < capacity`, so the segment has more than `offset` buckets.
         unsafe { segment.add(offset) }
@@ -106,7 +134,8 @@ impl Segments {
         if self.count == self.capacity {
             self.grow();
         }
-        let slot = self.slot(self.count);
+        // SAFETY: `count` is below `capacity`, after `grow` at the latest.
+        let slot = unsafe { self.slot(self.count) };
         // SAFETY: within the allocation; nothing initialised is overwritten.
         unsafe { slot.write(Bucket::EMPTY) };
         self.set_count(self.count + 1);
@@ -134,10 +163,9 @@ impl Segments {
 
     fn set_count(&mut self, count: usize) {
         self.count = count;
-        self.low_mask = match count.checked_ilog2() {
-            Some(level) => (1 << level) - 1,
-            None => 0,
-        };
+        let level = count.checked_ilog2().unwrap_or(0);
+        self.low_mask = (1 << level) - 1;
+        self.windows = [Window::of(level), Window::of(level + 1)];
     }
 
     fn grow(&mut self) {
@@ -285,12 +313,14 @@ mod tests {
             segments.push();
             let level = count.ilog2();
             for hash in 0..1000u64 {
-                let address = segments.address(hash);
+                let home = segments.home(hash).expect("there are buckets");
                 let wide = num::usize_of(hash & ((2 << level) - 1));
                 let expected = if wide < count { wide } else { wide - (1 << level) };
-                assert_eq!(address.index, expected);
-                assert_eq!(num::usize_of(hash & address.mask), expected);
-                assert_eq!(segments.mask_of(expected), address.mask);
+                assert_eq!(home.index, expected);
+                assert_eq!(num::usize_of(hash & home.mask), expected);
+                assert_eq!(home.head, segments.pointer(expected));
+                assert_eq!(home.window, Window::of(home.mask.count_ones()));
+                assert_eq!(home.window, segments.window(expected));
             }
         }
     }

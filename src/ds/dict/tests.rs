@@ -3,6 +3,7 @@
 use super::bucket::SLOTS;
 use super::resize::LOAD;
 use super::*;
+use crate::base::num;
 use crate::base::rng::Rng;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,7 +141,8 @@ fn step(dict: &mut Dict<Pair>, oracle: &mut Oracle, rng: &mut Rng, range: usize)
         }
         _ => {
             dict.prefetch_bucket(hash);
-            dict.prefetch_item(hash);
+            let _ = dict.prefetch_item(hash);
+            dict.prefetch_child_item(hash);
             let found = dict.find(hash, &key).map(|item| item.body().value);
             assert_eq!(found, oracle.get(&key).map(|(value, _)| *value));
         }

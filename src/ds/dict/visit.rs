@@ -35,15 +35,12 @@ impl<T: Item> Dict<T> {
     /// An item that is in the dict from the first call to the last is visited at least once,
     /// however much the dict grows and shrinks between calls. Items may be visited twice.
     pub fn scan<'a>(&'a self, cursor: u64, f: impl FnMut(Ref<'a, T>)) -> u64 {
-        if self.segments.count() == 0 {
-            return 0;
-        }
+        let Some(home) = self.segments.home(cursor) else { return 0 };
         // Think of hashes with their bits reversed, as numbers. Each bucket then is an interval,
         // and the buckets cover all numbers at any time, whatever was split or merged. The cursor
         // is a number up to which everything has been visited: go to the end of its interval.
-        let address = self.segments.address(cursor);
-        visit_chain(self.segments.bucket(address.index), f);
-        (cursor | !address.mask).reverse_bits().wrapping_add(1).reverse_bits()
+        visit_chain(self.segments.bucket(home.index), f);
+        (cursor | !home.mask).reverse_bits().wrapping_add(1).reverse_bits()
     }
 
     /// All items, in no order of use.
@@ -288,23 +285,21 @@ impl<T: Item> IntoIterator for Dict<T> {
 impl<T: Item> Dict<T> {
     /// Checks everything the module promises. O(n).
     pub(crate) fn check_invariants(&self) {
+        use crate::base::num;
         self.segments.check_invariants();
         let (mut items, mut children, mut marked) = (0, 0, 0);
         let mut next_marked = self.marks.as_ref().and_then(|marks| marks.next(0));
         for index in 0..self.segments.count() {
             let head = self.segments.bucket(index);
             head.check_chain(&mut children);
-            let mask = self.segments.mask_of(index);
+            let home = self.segments.home(num::u64_of(index)).expect("a bucket");
             let before = marked;
             for (tag, word) in head.tagged() {
                 let hash = self.hash_of(word);
-                assert_eq!(
-                    hash & mask,
-                    crate::base::num::u64_of(index),
-                    "an item in the wrong bucket"
-                );
+                let found = self.segments.home(hash).expect("a bucket").index;
+                assert_eq!(found, index, "an item in the wrong bucket");
                 assert_eq!(tag, super::tag(hash));
-                assert_eq!(word.fragment(), super::fragment(hash, mask));
+                assert_eq!(word.fragment(), home.window.fragment(hash));
                 items += 1;
                 marked += usize::from(word.mark() == Mark::Set);
             }
