@@ -360,7 +360,7 @@ impl Keyspace {
         // With nearly all keys expired a try may fail many times; every failure removes a key.
         loop {
             let Self { dbs, rng, .. } = self;
-            let key = dbs[db].dict.random(&mut || rng.next_u64())?.key().to_vec();
+            let key = dbs[db].dict.random(rng)?.key().to_vec();
             let key_hash = self.key(&key);
             if self.live(db, key_hash).is_some() {
                 return Some(key);
