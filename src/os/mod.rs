@@ -10,6 +10,7 @@ pub mod kernel;
 pub mod listen;
 pub mod locale;
 pub mod log;
+pub mod memory;
 pub mod oom;
 pub mod random;
 pub mod reactor;
