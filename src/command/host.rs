@@ -82,7 +82,7 @@ pub enum Crash {
 pub trait Host: Debug {
     /// Memory figures now; takes some microseconds.
     fn memory(&mut self) -> MemoryUse;
-    /// Bytes the program holds, cheaply and a little out of date.
+    /// Bytes the program holds; costs a few loads.
     fn allocated(&mut self) -> u64;
     /// Processor time.
     fn cpu(&self) -> CpuUse;
@@ -109,15 +109,23 @@ pub trait Host: Debug {
     fn drops_pending(&self) -> u64;
     /// Blocks the reactor (DEBUG SLEEP).
     fn sleep(&mut self, micros: u64);
-    /// Gives free pages back to the system; true if the allocator can.
-    fn purge_memory(&mut self) -> bool;
-    /// Reads, or writes and reads, an allocator setting by name (DEBUG MALLCTL).
+    /// Gives free pages back to the system.
     ///
     /// # Errors
-    /// The allocator's error number.
-    fn allocator_setting(&mut self, name: &str, value: Option<&str>) -> Result<String, i32>;
-    /// The allocator's report.
-    fn allocator_report(&mut self) -> String;
+    /// The allocator's.
+    fn purge_memory(&mut self) -> io::Result<()>;
+    /// Reads a numeric setting of the allocator by name, or sets it and gives the value before
+    /// (DEBUG MALLCTL).
+    ///
+    /// # Errors
+    /// The allocator's.
+    fn allocator_number(&mut self, name: &str, value: Option<i64>) -> io::Result<i64>;
+    /// Reads a setting of the allocator that is text, or does something that has no value
+    /// (DEBUG MALLCTL-STR).
+    ///
+    /// # Errors
+    /// The allocator's.
+    fn allocator_text(&mut self, name: &str, value: Option<&str>) -> io::Result<Option<String>>;
     /// Ends the process in an unfriendly way, for tests.
     fn crash(&mut self, how: Crash);
     /// The wall clock's offset from UTC, seconds, and whether daylight saving is in force, at a time.

@@ -58,14 +58,14 @@ impl Host for FakeHost {
         0
     }
     fn sleep(&mut self, _micros: u64) {}
-    fn purge_memory(&mut self) -> bool {
-        true
+    fn purge_memory(&mut self) -> io::Result<()> {
+        Ok(())
     }
-    fn allocator_setting(&mut self, _name: &str, _value: Option<&str>) -> Result<String, i32> {
-        Err(2)
+    fn allocator_number(&mut self, _name: &str, _value: Option<i64>) -> io::Result<i64> {
+        Err(io::ErrorKind::NotFound.into())
     }
-    fn allocator_report(&mut self) -> String {
-        String::new()
+    fn allocator_text(&mut self, _name: &str, _: Option<&str>) -> io::Result<Option<String>> {
+        Err(io::ErrorKind::NotFound.into())
     }
     fn crash(&mut self, how: Crash) {
         panic!("asked to crash: {how:?}");

@@ -177,6 +177,11 @@ impl Listener {
         }
     }
 
+    /// Whether it is the Unix socket.
+    pub const fn is_unix(&self) -> bool {
+        matches!(self.socket, Socketed::Unix(..))
+    }
+
     /// The address it listens on, for the log.
     pub fn address(&self) -> String {
         match &self.socket {

@@ -2,20 +2,26 @@
 
 #![expect(unsafe_code, reason = "system calls; each block carries its proof")]
 
+pub mod banner;
 pub mod clock;
+pub mod config_file;
 pub mod crash;
 pub mod daemon;
 pub mod errno;
+pub mod host;
 pub mod kernel;
 pub mod listen;
 pub mod locale;
 pub mod log;
 pub mod memory;
 pub mod oom;
+pub mod options;
 pub mod random;
 pub mod reactor;
+pub mod reclaim;
 pub mod rlimit;
 pub mod signal;
+pub mod start;
 pub mod stream;
 pub mod supervise;
 pub mod sysinfo;

@@ -319,6 +319,12 @@ pub fn set(options: &LogOptions) -> Result<(), OpenError> {
     LOGGER.set(options)
 }
 
+/// The local time zone's offset from UTC at a time, seconds.
+#[must_use]
+pub fn utc_offset_s(unix_s: i64) -> i32 {
+    zone::offset_s(unix_s, zone::Caller::Ordinary)
+}
+
 /// Changes the letter after the process's id.
 pub fn set_role(role: Role) {
     LOGGER.role.store(code_of(&Role::ALL, role), Ordering::Relaxed);

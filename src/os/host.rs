@@ -1,0 +1,326 @@
+//! The machine, as commands ask for it.
+
+use super::memory::{self, BackgroundPurge, Control};
+use super::oom::{OomAdjuster, ProcessClass};
+use super::reactor::{self, Listeners};
+use super::reclaim::Reclaimer;
+use super::sysinfo::{self, CpuScope};
+use super::title::{ProcessTitle, TitleFields};
+use super::{crash, errno, listen, locale, log, options, rlimit, title};
+use crate::base::num;
+use crate::command::host::{CpuUse, Crash, Facts, Host, MemoryUse};
+use crate::config::{Config, Trigger};
+use mio::Registry;
+use std::any::Any;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The real machine.
+#[derive(Debug)]
+pub struct Machine {
+    facts: Facts,
+    registry: Registry,
+    listeners: Listeners,
+    reclaimer: Reclaimer,
+    oom: OomAdjuster,
+    title: Option<ProcessTitle>,
+    /// The configuration whose listeners are open.
+    listening: Config,
+}
+
+/// What [`Machine::new`] is given: what `start` has set up already.
+#[derive(Debug)]
+pub struct Parts {
+    /// What does not change.
+    pub facts: Facts,
+    /// Where sockets are registered.
+    pub registry: Registry,
+    /// The listening sockets.
+    pub listeners: Listeners,
+    /// The process's title, if it can be changed.
+    pub title: Option<ProcessTitle>,
+}
+
+impl Machine {
+    /// The machine, with the configuration in force.
+    ///
+    /// # Errors
+    /// The helper thread cannot be started.
+    pub fn new(parts: Parts, config: &Config) -> io::Result<Self> {
+        let mut machine = Self {
+            facts: parts.facts,
+            registry: parts.registry,
+            listeners: parts.listeners,
+            reclaimer: Reclaimer::start()?,
+            oom: OomAdjuster::new(),
+            title: parts.title,
+            listening: config.clone(),
+        };
+        machine.set_title(config);
+        // Failures are logged; the server runs without, as Redis does.
+        let _ = machine.set_oom_score(config);
+        Ok(machine)
+    }
+
+    fn set_oom_score(&mut self, config: &Config) -> Result<(), String> {
+        let (mode, scores) = options::oom(config);
+        let applied = self.oom.apply(mode, scores, ProcessClass::Primary);
+        applied.map_err(|_| {
+            "Failed to apply new oom_score_adj configuration, check server logs.".to_owned()
+        })
+    }
+
+    fn set_title(&mut self, config: &Config) {
+        let Some(shown) = &mut self.title else { return };
+        if !config.set_proc_title {
+            return;
+        }
+        let hosts: Vec<String> = config.bind.iter().map(|bind| bind.host.to_string()).collect();
+        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let unixsocket = config.unixsocket.to_string();
+        let fields = TitleFields {
+            title: "carnelian-server",
+            listen_addr: &title::listen_address(&hosts, config.port, 0, &unixsocket),
+            server_mode: "",
+            port: config.port,
+            tls_port: 0,
+            unixsocket: &unixsocket,
+            config_file: &self.facts.config_file,
+        };
+        if let Ok(text) = title::expand(&config.proc_title_template.to_string(), &fields) {
+            shown.set(&text);
+        }
+    }
+
+    /// Listens on the addresses of `config` instead of those before; if that fails, on those again.
+    fn move_listeners(&mut self, config: &Config) -> Result<(), String> {
+        self.close_tcp_listeners();
+        let opened = listen::listen_tcp(&options::listen(config));
+        match opened {
+            Ok(listeners) => {
+                self.listening = config.clone();
+                self.add_listeners(listeners)
+            }
+            Err(_) => {
+                let old = self.listening.clone();
+                if let Ok(listeners) = listen::listen_tcp(&options::listen(&old)) {
+                    self.add_listeners(listeners)?;
+                }
+                Err("Unable to listen on this port. Check server logs.".to_owned())
+            }
+        }
+    }
+
+    fn close_tcp_listeners(&mut self) {
+        let mut listeners = self.listeners.borrow_mut();
+        for listener in listeners.iter_mut() {
+            // One that was never registered has nothing to take back.
+            let _ = listener.deregister(&self.registry);
+        }
+        listeners.retain(|listener| listener.is_unix());
+    }
+
+    fn add_listeners(&mut self, added: Vec<listen::Listener>) -> Result<(), String> {
+        let mut listeners = self.listeners.borrow_mut();
+        listeners.extend(added);
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            let token = reactor::listener_token(index);
+            listener.register(&self.registry, token).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds(micros: u64) -> f64 {
+    num::f64_of_u64(micros) / 1e6
+}
+
+impl Host for Machine {
+    fn memory(&mut self) -> MemoryUse {
+        let stats = memory::allocator_stats();
+        MemoryUse {
+            allocated: stats.allocated,
+            active: stats.active,
+            resident: stats.resident,
+            retained: stats.retained,
+            muzzy: stats.muzzy,
+            rss: memory::rss_bytes(),
+            system: sysinfo::total_memory_bytes(),
+        }
+    }
+
+    fn allocated(&mut self) -> u64 {
+        memory::used_memory()
+    }
+
+    fn cpu(&self) -> CpuUse {
+        let [process, children, thread] =
+            [CpuScope::Process, CpuScope::Children, CpuScope::Thread].map(sysinfo::cpu_usage);
+        CpuUse {
+            sys: seconds(process.system_us),
+            user: seconds(process.user_us),
+            sys_children: seconds(children.system_us),
+            user_children: seconds(children.user_us),
+            sys_main_thread: seconds(thread.system_us),
+            user_main_thread: seconds(thread.user_us),
+        }
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn apply(&mut self, trigger: Trigger, config: &Config) -> Result<(), String> {
+        match trigger {
+            Trigger::ListenPorts => {
+                self.move_listeners(config)?;
+                self.set_title(config);
+            }
+            Trigger::MaxClients => {
+                let wanted = u64::from(config.maxclients);
+                let room = rlimit::fit_open_files(wanted);
+                if room.maxclients(wanted).is_none_or(|maxclients| maxclients < wanted) {
+                    return Err("The operating system is not able to handle the specified number \
+                                of clients, try with a lower value"
+                        .to_owned());
+                }
+            }
+            Trigger::LogLevel | Trigger::LogFormat => {
+                log::set(&options::log(config)).map_err(|error| error.to_string())?;
+            }
+            Trigger::OomScore => self.set_oom_score(config)?,
+            Trigger::ProcTitle => self.set_title(config),
+            Trigger::Directory => std::env::set_current_dir(config.dir.as_path())
+                .map_err(|error| errno::text(&error))?,
+            Trigger::CrashLog => {
+                let crash_log = if config.crash_log_enabled {
+                    crash::CrashLog::On
+                } else {
+                    crash::CrashLog::Off
+                };
+                crash::set(crash_log).map_err(|error| error.to_string())?;
+            }
+            Trigger::AllocatorThread => set_background_purge(config)?,
+            // These concern the server itself, which has dealt with them.
+            Trigger::Hz | Trigger::RequirePass => {}
+        }
+        Ok(())
+    }
+
+    fn read_file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn replace_file(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        replace_file(path, bytes)
+    }
+
+    fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {
+        self.reclaimer.drop_later(garbage);
+    }
+
+    fn drops_pending(&self) -> u64 {
+        self.reclaimer.pending()
+    }
+
+    fn sleep(&mut self, micros: u64) {
+        std::thread::sleep(Duration::from_micros(micros));
+    }
+
+    fn purge_memory(&mut self) -> io::Result<()> {
+        memory::purge()
+    }
+
+    fn allocator_number(&mut self, name: &str, value: Option<i64>) -> io::Result<i64> {
+        match memory::number_control(name, value)? {
+            Control::Number(number) => Ok(number),
+            Control::Text(_) | Control::Done => Ok(0),
+        }
+    }
+
+    fn allocator_text(&mut self, name: &str, value: Option<&str>) -> io::Result<Option<String>> {
+        match memory::text_control(name, value)? {
+            Control::Text(text) => Ok(Some(text)),
+            Control::Number(number) => Ok(Some(number.to_string())),
+            Control::Done => Ok(None),
+        }
+    }
+
+    fn crash(&mut self, how: Crash) {
+        match how {
+            Crash::Segfault => crash::segfault(),
+            Crash::Panic => panic!("asked to panic by DEBUG PANIC"),
+            Crash::Assert => panic!("=== ASSERTION FAILED === asked for by DEBUG ASSERT"),
+            Crash::Exit => std::process::exit(1),
+        }
+    }
+
+    fn utc_offset_s(&self, unix_s: i64) -> i32 {
+        log::utc_offset_s(unix_s)
+    }
+}
+
+/// Starts or stops the allocator's own thread.
+///
+/// # Errors
+/// A sentence for the log or the client.
+pub fn set_background_purge(config: &Config) -> Result<(), String> {
+    let purge = if config.jemalloc_bg_thread { BackgroundPurge::On } else { BackgroundPurge::Off };
+    memory::set_background_purge(purge).map_err(|error| errno::text(&error))
+}
+
+/// Replaces a file as a whole: whatever happens, the name stands for the old bytes or the new ones.
+///
+/// # Errors
+/// As the system gives them; the old file is then untouched.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".{name}-{}.tmp", std::process::id()));
+    let written = (|| {
+        let mut file = File::create(&temporary)?;
+        if let Ok(old) = fs::metadata(path) {
+            file.set_permissions(old.permissions())?;
+        }
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(&folder)?.sync_all()
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary); // the first error is the one that matters
+    }
+    written
+}
+
+/// Sets the collation of SORT … ALPHA and warns if there is none of that name.
+pub fn set_collation(config: &Config) {
+    let name = config.locale_collate.to_string();
+    if locale::set_collation(&name).is_err() {
+        tracing::warn!("Failed to configure LOCALE for invalid locale name.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("redis.conf");
+        fs::write(&path, b"old").expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
+        replace_file(&path, b"new").expect("replaced");
+        assert_eq!(fs::read(&path).expect("read"), b"new");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
+        assert!(replace_file(&folder.path().join("no/such"), b"x").is_err());
+    }
+}

@@ -1,0 +1,284 @@
+//! From the command line to the event loop and back.
+
+use super::crash::{self, CrashLog};
+use super::daemon::{self, PidFile};
+use super::host::{self, Machine, Parts};
+use super::kernel::{self, HugePages};
+use super::log::{self, Role};
+use super::reactor::{self, Reactor, Turn};
+use super::signal::{ShutdownSignal, Signals};
+use super::supervise::{Notice, Supervisor};
+use super::title::ProcessTitle;
+use super::{banner, clock, config_file, listen, memory, options, random, rlimit, sysinfo};
+use crate::base::hash::HashKey;
+use crate::base::rng::Rng;
+use crate::command::Server;
+use crate::command::host::Facts;
+use crate::config::{CommandLine, Config, LoadError, Loaded, Stdin};
+use crate::node::Node;
+use crate::store::Keyspace;
+use mio::unix::SourceFd;
+use mio::{Interest, Poll};
+use std::cell::RefCell;
+use std::fmt;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Why the server could not start. `Display` says it to the operator.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration is wrong.
+    Config(Box<LoadError>),
+    /// An address cannot be listened on, the working directory does not exist, and the like.
+    Refused(String),
+    /// The system refused something else.
+    Io(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Refused(reason) => f.write_str(reason),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> Self {
+        Self::Config(Box::new(error))
+    }
+}
+
+/// Reads the configuration that a command line names.
+///
+/// # Errors
+/// The first line that is wrong.
+pub fn configure(command_line: &CommandLine) -> Result<Loaded, StartError> {
+    let mut text = Vec::new();
+    if command_line.stdin == Stdin::Configuration {
+        io::stdin().read_to_end(&mut text)?;
+    }
+    Ok(crate::config::load(command_line, &text, &mut config_file::read)?)
+}
+
+/// Runs the server until it is told to end; returns the exit status.
+///
+/// # Errors
+/// What keeps it from starting.
+pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
+    let started_from = std::env::current_dir()?;
+    let mut loaded = configure(command_line)?;
+    let title = ProcessTitle::take();
+    log::install();
+    crash::set_panic_hook();
+    let stack = crash::AlternateStack::install()?;
+    let supervisor = Supervisor::find(options::supervised(&loaded.config));
+    if loaded.config.daemonize && matches!(supervisor, Supervisor::Nobody) {
+        daemon::daemonize()?;
+    }
+    enter_directory(&loaded)?;
+    log::set(&options::log(&loaded.config))
+        .map_err(|error| loaded.error("logfile", error.to_string()))?;
+    let config_file = command_line.file.as_ref().map(|file| started_from.join(file));
+    announce(&loaded, config_file.as_ref());
+    let pid_file = create_pid_file(&loaded.config);
+    let signals = Signals::install()?;
+    prepare_process(&mut loaded.config)?;
+    let (mut reactor, listeners) =
+        build(&loaded, config_file.unwrap_or_default(), title, &supervisor, &signals)?;
+    log::set_role(Role::Primary);
+    banner::print(&loaded.config);
+    tracing::info!("Server initialized");
+    for listener in listeners.borrow().iter() {
+        let kind = if listener.is_unix() { "unix" } else { "tcp" };
+        tracing::info!("Ready to accept connections {kind}");
+    }
+    supervisor.notify(Notice::Status("Ready to accept connections"));
+    supervisor.notify(Notice::Ready);
+    let status = run(&mut reactor, &signals)?;
+    supervisor.notify(Notice::Stopping);
+    if let Some(pid_file) = pid_file {
+        tracing::info!("Removing the pid file.");
+        pid_file.remove();
+    }
+    for listener in listeners.borrow().iter() {
+        listener.unlink();
+    }
+    tracing::warn!("Redis is now ready to exit, bye bye...");
+    drop(stack);
+    Ok(status)
+}
+
+fn enter_directory(loaded: &Loaded) -> Result<(), StartError> {
+    let dir = loaded.config.dir.as_path();
+    if dir.as_os_str().is_empty() {
+        return Ok(());
+    }
+    std::env::set_current_dir(dir).map_err(|error| {
+        let reason = format!("Can't chdir to '{}': {error}", dir.display());
+        StartError::from(loaded.error("dir", reason))
+    })
+}
+
+fn announce(loaded: &Loaded, config_file: Option<&PathBuf>) {
+    tracing::info!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+    tracing::info!(
+        "Redis version={}, bits=64, commit={}, modified=0, pid={}, just started",
+        crate::config::REDIS_VERSION,
+        banner::version_text(),
+        std::process::id()
+    );
+    match config_file {
+        Some(_) => tracing::info!("Configuration loaded"),
+        None => tracing::warn!(
+            "Warning: no config file specified, using the default config. In order to specify a \
+             config file use carnelian-server /path/to/redis.conf"
+        ),
+    }
+    for note in &loaded.notes {
+        tracing::info!("{note}");
+    }
+}
+
+fn create_pid_file(config: &Config) -> Option<PidFile> {
+    let path = config.pidfile.as_path();
+    let path = match (path.as_os_str().is_empty(), config.daemonize) {
+        (false, _) => path.to_owned(),
+        (true, true) => PathBuf::from("/var/run/redis.pid"),
+        (true, false) => return None,
+    };
+    match PidFile::create(&path) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            tracing::warn!("Failed to write PID file {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+/// Limits, clocks, memory settings and the crash report.
+fn prepare_process(config: &mut Config) -> Result<(), StartError> {
+    let wanted = u64::from(config.maxclients);
+    let room = rlimit::fit_open_files(wanted);
+    room.log();
+    let Some(maxclients) = room.maxclients(wanted) else {
+        return Err(StartError::Refused(String::new())); // the log has said it
+    };
+    config.maxclients = u32::try_from(maxclients).unwrap_or(config.maxclients);
+    let huge_pages = if config.disable_thp { HugePages::Disable } else { HugePages::Keep };
+    kernel::prepare_memory(huge_pages);
+    let source = clock::init();
+    tracing::info!("monotonic clock: {}", source.describe());
+    if let Err(reason) = host::set_background_purge(config) {
+        tracing::debug!("The allocator has no thread of its own: {reason}");
+    }
+    host::set_collation(config);
+    if config.crash_log_enabled {
+        // Without it a crash would still end the process, only silently.
+        let _ = rlimit::raise_core_limit();
+        crash::set(CrashLog::On)?;
+    }
+    Ok(())
+}
+
+fn build(
+    loaded: &Loaded,
+    config_file: PathBuf,
+    title: Option<ProcessTitle>,
+    supervisor: &Supervisor,
+    signals: &Signals,
+) -> Result<(Reactor, reactor::Listeners), StartError> {
+    let config = &loaded.config;
+    let poll = Poll::new()?;
+    let mut listeners =
+        listen::listen_all(&options::listen(config)).map_err(StartError::Refused)?;
+    if listeners.is_empty() {
+        let reason = "Configured to not listen anywhere, exiting.".to_owned();
+        tracing::warn!("{reason}");
+        return Err(StartError::Refused(reason));
+    }
+    for (index, listener) in listeners.iter_mut().enumerate() {
+        listener.register(poll.registry(), reactor::listener_token(index))?;
+    }
+    let mut signal_source = SourceFd(&signals.as_raw_fd());
+    mio::event::Source::register(
+        &mut signal_source,
+        poll.registry(),
+        reactor::SIGNAL_TOKEN,
+        Interest::READABLE,
+    )
+    .map_err(StartError::Io)?;
+    let listeners = Rc::new(RefCell::new(listeners));
+    let parts = Parts {
+        facts: facts(config_file, supervisor)?,
+        registry: poll.registry().try_clone()?,
+        listeners: Rc::clone(&listeners),
+        title,
+    };
+    let machine = Machine::new(parts, config)?;
+    let [first, second, third, fourth] = random::seed()?;
+    let databases = config.databases;
+    let keyspace = Keyspace::new(databases, HashKey::new(first, second), Rng::seeded(third));
+    let now = reactor::now();
+    let rng = Rng::seeded(fourth);
+    let mut server =
+        Server::new(config.clone(), keyspace, Box::new(machine), clock::ticks, rng, now);
+    rename_commands(&mut server, loaded)?;
+    Ok((Reactor::new(poll, Node::new(server), Rc::clone(&listeners)), listeners))
+}
+
+fn facts(config_file: PathBuf, supervisor: &Supervisor) -> Result<Facts, StartError> {
+    Ok(Facts {
+        pid: std::process::id(),
+        run_id: String::from_utf8_lossy(&random::run_id()?).into_owned(),
+        os: sysinfo::os_description(),
+        executable: sysinfo::executable()?.display().to_string(),
+        config_file: config_file.display().to_string(),
+        supervised: supervisor.name(),
+        allocator: memory::allocator_name(),
+        multiplexing: "epoll",
+    })
+}
+
+fn rename_commands(server: &mut Server, loaded: &Loaded) -> Result<(), StartError> {
+    for renamed in &loaded.config.rename_command {
+        server.commands.rename(&renamed.from, &renamed.to).map_err(|reason| {
+            StartError::Refused(format!("{reason}: '{}'", renamed.origin.text))
+        })?;
+    }
+    Ok(())
+}
+
+/// Runs the loop until the end; the exit status.
+fn run(reactor: &mut Reactor, signals: &Signals) -> io::Result<i32> {
+    loop {
+        match reactor.run()? {
+            Turn::Continue => {}
+            Turn::Signal => {
+                // The handler has logged which signal it was.
+                if let Some(ShutdownSignal::Interrupt | ShutdownSignal::Terminate) = signals.take()
+                {
+                    tracing::warn!("User requested shutdown...");
+                    return Ok(0);
+                }
+            }
+            Turn::Shutdown => {
+                tracing::warn!("User requested shutdown...");
+                let shutdown = reactor.node_mut().server.shutdown;
+                return Ok(shutdown.map_or(0, |shutdown| shutdown.status));
+            }
+        }
+    }
+}
