@@ -286,7 +286,7 @@ pub(super) trait Row: Sync {
     fn print(&self, config: &Config, out: &mut Vec<u8>);
     fn is_default(&self, config: &Config) -> bool;
     fn lines(&self, name: &str, config: &Config, defaults: Defaults, out: &mut Vec<Line>);
-    fn accepts(&self) -> String;
+    fn accepts(&self) -> Option<String>;
 }
 
 /// A field of [`Config`] with its kind and default.
@@ -328,7 +328,7 @@ impl<K: Kind> Row for Field<K> {
         }
     }
 
-    fn accepts(&self) -> String {
+    fn accepts(&self) -> Option<String> {
         self.kind.accepts()
     }
 }
@@ -353,9 +353,9 @@ impl Directive {
         self.row.is_default(config)
     }
 
-    /// What values it takes, for people: `yes | no`, `0 to 65535`.
+    /// What values it takes, for people: `0 to 65535`. `None` for `yes` or `no` and for any text.
     #[must_use]
-    pub fn accepts(&self) -> String {
+    pub fn accepts(&self) -> Option<String> {
         self.row.accepts()
     }
 

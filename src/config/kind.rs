@@ -127,8 +127,8 @@ pub(super) trait Kind: Sync {
         out.push(Line::new(name, &printed, value, default));
     }
 
-    /// The values it takes, for people.
-    fn accepts(&self) -> String;
+    /// The values it takes, for people, where the value itself does not show it.
+    fn accepts(&self) -> Option<String>;
 }
 
 /// The argument of a directive that takes exactly one.
@@ -181,8 +181,8 @@ impl Kind for YesNo {
         out.extend_from_slice(if *value { b"yes" } else { b"no" });
     }
 
-    fn accepts(&self) -> String {
-        "yes | no".to_owned()
+    fn accepts(&self) -> Option<String> {
+        None
     }
 }
 
@@ -259,12 +259,12 @@ impl<N: Number> Kind for Integer<N> {
         out.extend_from_slice(value.widen().to_string().as_bytes());
     }
 
-    fn accepts(&self) -> String {
+    fn accepts(&self) -> Option<String> {
         let Bounds { min, max } = self.bounds;
         match (min, max) {
-            (INT_MIN, INT_MAX) => "a number".to_owned(),
-            (min, INT_MAX | LONG_MAX) => format!("a number, at least {min}"),
-            (min, max) => format!("{min} to {max}"),
+            (0 | INT_MIN, INT_MAX | LONG_MAX) => None,
+            (min, INT_MAX | LONG_MAX) => Some(format!("{min} or more")),
+            (min, max) => Some(format!("{min} to {max}")),
         }
     }
 }
@@ -291,8 +291,8 @@ impl Kind for Permissions {
         out.extend_from_slice(format!("{value:o}").as_bytes());
     }
 
-    fn accepts(&self) -> String {
-        "an octal number up to 777".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("an octal number up to 777".to_owned())
     }
 }
 
@@ -323,13 +323,11 @@ impl<N: Number> Kind for Memory<N> {
         out.push(Line::new(name, &size(bytes_of(value.widen())), value, default));
     }
 
-    fn accepts(&self) -> String {
-        match self.bounds.min {
+    fn accepts(&self) -> Option<String> {
+        Some(match self.bounds.min {
             0 => "bytes".to_owned(),
-            min => {
-                format!("bytes, at least {}", String::from_utf8_lossy(&size(bytes_of(min))))
-            }
-        }
+            min => format!("{} or more", String::from_utf8_lossy(&size(bytes_of(min)))),
+        })
     }
 }
 
@@ -364,8 +362,9 @@ impl<W: Word> Kind for OneOf<W> {
         out.extend_from_slice(value.word().as_bytes());
     }
 
-    fn accepts(&self) -> String {
-        W::WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" | ")
+    fn accepts(&self) -> Option<String> {
+        let words: Vec<_> = W::WORDS.iter().map(|(word, _)| *word).collect();
+        Some(words.join(" | "))
     }
 }
 
@@ -416,8 +415,8 @@ impl Kind for AnyText {
         }
     }
 
-    fn accepts(&self) -> String {
-        "text".to_owned()
+    fn accepts(&self) -> Option<String> {
+        None
     }
 }
 

@@ -56,8 +56,8 @@ impl<I: Item> Kind for Each<I> {
     // A rewritten file keeps the lines it has about such a directive.
     fn lines(&self, _: &str, _: &Vec<I>, _: &Vec<I>, _: &mut Vec<Line>) {}
 
-    fn accepts(&self) -> String {
-        I::SYNTAX.to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some(I::SYNTAX.to_owned())
     }
 }
 

@@ -29,7 +29,12 @@ impl Kind for Bind {
         if args.len() > BIND_ADDRESSES_MAX {
             return Err(Reason::Rule("Too many bind addresses specified."));
         }
-        Ok(args.iter().map(|arg| BindAddress::parse(arg)).collect())
+        let addresses: Vec<_> = args.iter().map(|arg| BindAddress::parse(arg)).collect();
+        // What no host name or address can look like would also not survive CONFIG REWRITE.
+        if addresses.iter().any(|address| quote::needs_quotes(&address.host)) {
+            return Err(Reason::Rule("Failed to bind to specified addresses."));
+        }
+        Ok(addresses)
     }
 
     fn print(&self, value: &Self::Value, out: &mut Vec<u8>) {
@@ -48,8 +53,8 @@ impl Kind for Bind {
         out.push(Line::new(name, &printed, value, default));
     }
 
-    fn accepts(&self) -> String {
-        "addresses, each with - in front if the server can do without it".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("addresses, each with - in front if the server can do without it".to_owned())
     }
 }
 
@@ -120,8 +125,8 @@ impl Kind for SavePoints {
         }));
     }
 
-    fn accepts(&self) -> String {
-        "seconds and changes, any number of times, or \"\"".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("seconds and changes, any number of times, or \"\"".to_owned())
     }
 }
 
@@ -186,8 +191,8 @@ impl Kind for ClassLimits {
         }
     }
 
-    fn accepts(&self) -> String {
-        "normal | replica | pubsub, hard limit, soft limit, seconds".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("normal | replica | pubsub, hard limit, soft limit, seconds".to_owned())
     }
 }
 
@@ -231,8 +236,8 @@ impl Kind for Scores {
         out.extend_from_slice(format!("{primary} {replica} {child}").as_bytes());
     }
 
-    fn accepts(&self) -> String {
-        "three numbers from -2000 to 2000".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("three numbers from -2000 to 2000".to_owned())
     }
 }
 
@@ -293,8 +298,8 @@ impl Kind for EventLetters {
         out.push(Line::new(name, &quote::quoted(&printed), value, default));
     }
 
-    fn accepts(&self) -> String {
-        "letters out of AKEg$lshzxetdmn".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("letters out of AKEg$lshzxetdmn".to_owned())
     }
 }
 
@@ -342,8 +347,8 @@ impl Kind for Percentiles {
         out.push(Line::new(name, &printed, value, default));
     }
 
-    fn accepts(&self) -> String {
-        "numbers from 0 to 100".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("numbers from 0 to 100".to_owned())
     }
 }
 
@@ -376,15 +381,15 @@ impl Kind for Primary {
     }
 
     fn lines(&self, name: &str, value: &Self::Value, default: &Self::Value, out: &mut Vec<Line>) {
-        if value.is_some() {
-            let mut printed = Vec::new();
-            self.print(value, &mut printed);
-            out.push(Line::new(name, &printed, value, default));
-        }
+        let Some(PrimaryAddress { host, port }) = value else { return };
+        let mut printed =
+            if quote::needs_quotes(host) { quote::quoted(host) } else { host.to_vec() };
+        printed.extend_from_slice(format!(" {port}").as_bytes());
+        out.push(Line::new(name, &printed, value, default));
     }
 
-    fn accepts(&self) -> String {
-        "host and port".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("host and port".to_owned())
     }
 }
 
@@ -443,8 +448,8 @@ impl Kind for ShutdownWords {
         out.extend_from_slice(printed.as_bytes());
     }
 
-    fn accepts(&self) -> String {
-        "default, or any of save, nosave, now, force".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("default, or any of save, nosave, now, force".to_owned())
     }
 }
 
@@ -495,8 +500,8 @@ impl Kind for MemoryOrPercent {
         out.push(Line::new(name, &printed, value, default));
     }
 
-    fn accepts(&self) -> String {
-        "bytes, or a percentage of maxmemory".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("bytes, or a percentage of maxmemory".to_owned())
     }
 }
 
@@ -529,7 +534,160 @@ impl Kind for Directory {
         out.push(Line { text, need: Need::Always });
     }
 
-    fn accepts(&self) -> String {
-        "a directory".to_owned()
+    fn accepts(&self) -> Option<String> {
+        Some("a directory".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What CONFIG GET prints after CONFIG SET, or the error.
+    fn check<K: Kind>(kind: &K, current: &K::Value, value: &str, expected: &str) {
+        let args: Vec<&[u8]> = match kind.arity() {
+            Arity::One => vec![value.as_bytes()],
+            Arity::Many if value.is_empty() => Vec::new(),
+            Arity::Many => value.as_bytes().split(|&byte| byte == b' ').collect(),
+        };
+        let printed = match kind.parse(&args, current, Source::ConfigSet) {
+            Ok(value) => {
+                let mut printed = Vec::new();
+                kind.print(&value, &mut printed);
+                String::from_utf8(printed).unwrap()
+            }
+            Err(reason) => reason.to_string(),
+        };
+        assert_eq!(printed, expected, "{value}");
+    }
+
+    #[test]
+    fn letters_of_events_come_in_one_order() {
+        for (letters, expected) in [
+            ("KEA", "AKE"),
+            ("lKg", "glK"),
+            ("Kd", "dK"),
+            ("mn", "nm"),
+            ("KEg$lshzxetd", "AKE"),
+            ("", ""),
+            ("K q", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
+        ] {
+            check(&EventLetters, &Events::empty(), letters, expected);
+        }
+        // Redis forgets the n here, and CONFIG REWRITE would lose it.
+        check(&EventLetters, &Events::empty(), "AKEmn", "AnKEm");
+    }
+
+    #[test]
+    fn percentiles_have_six_decimals_at_most() {
+        let outside = "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
+        let malformed = "Invalid latency-tracking-info-percentiles parameters";
+        for (value, expected) in [
+            ("50 99.9 100", "50 99.9 100"),
+            ("50.1234567891 1e1 0.0 -0", "50.123457 10 0 0"),
+            ("", ""),
+            ("101", outside),
+            ("-1", outside),
+            ("inf", outside),
+            ("nan", malformed),
+            ("0x10", malformed),
+            ("50  99", malformed),
+        ] {
+            check(&Percentiles, &Vec::new(), value, expected);
+        }
+    }
+
+    #[test]
+    fn shutdown_words_are_a_set() {
+        let unknown = "argument(s) must be one of the following: default, save, nosave, now, force";
+        for (value, expected) in [
+            ("now SAVE", "save now"),
+            ("default", "default"),
+            ("default force", "force"),
+            ("", unknown),
+            ("save foo", unknown),
+            ("save nosave", "shutdown options SAVE and NOSAVE can't be used simultaneously"),
+        ] {
+            check(&ShutdownWords, &ShutdownFlags::empty(), value, expected);
+        }
+    }
+
+    #[test]
+    fn client_memory_is_bytes_or_a_percentage() {
+        let malformed = "argument must be a memory or percent value";
+        for (value, expected) in [
+            ("1gb", "1073741824"),
+            ("5%", "5%"),
+            ("0%", "0"),
+            ("", "0"),
+            ("100%", "100%"),
+            ("101%", "percentage argument must be less or equal to 100"),
+            ("-5%", malformed),
+            ("%", malformed),
+            ("100%%", malformed),
+            ("-5", malformed),
+            ("18446744073709551615", malformed),
+        ] {
+            check(&MemoryOrPercent, &ClientMemory::Bytes(0), value, expected);
+        }
+    }
+
+    #[test]
+    fn limits_of_other_classes_stay() {
+        let limit = OutputLimit { hard_bytes: 1, soft_bytes: 2, soft_seconds: 3 };
+        let limits = OutputLimits { normal: limit, replica: limit, pubsub: limit };
+        let wrong_number = "Wrong number of arguments in buffer limit configuration.";
+        let wrong_value =
+            "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+        for (value, expected) in [
+            ("replica 1gb 2k 0 PUBSUB 0 0 0", "normal 1 2 3 slave 1073741824 2000 0 pubsub 0 0 0"),
+            ("", "normal 1 2 3 slave 1 2 3 pubsub 1 2 3"),
+            ("normal 1 2", wrong_number),
+            ("normal 1 2 3 slave", wrong_number),
+            ("normal 1 2 -1", wrong_value),
+            ("normal 1 2z 1", wrong_value),
+            ("foo 1 2 3", "Invalid client class specified in buffer limit configuration."),
+        ] {
+            check(&ClassLimits, &limits, value, expected);
+        }
+    }
+
+    #[test]
+    fn addresses_must_look_like_some() {
+        for (value, expected) in [
+            ("* -::*", "* -::*"),
+            ("", ""),
+            ("127.0.0.1  ::1", "Failed to bind to specified addresses."),
+            ("1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7", "Too many bind addresses specified."),
+        ] {
+            check(&Bind, &Vec::new(), value, expected);
+        }
+    }
+
+    #[test]
+    fn a_primary_is_a_host_and_a_port() {
+        for (value, expected) in [
+            ("::1 6379", "::1 6379"),
+            ("No One", ""),
+            ("a", "wrong number of arguments"),
+            ("a -1", "Invalid master port"),
+            ("a 65536", "Invalid master port"),
+        ] {
+            check(&Primary, &None, value, expected);
+        }
+    }
+
+    #[test]
+    fn directories_are_joined() {
+        let from = |text: &str| Text::from(text);
+        for (current, value, expected) in [
+            (".", "x", "x"),
+            (".", "./", "."),
+            ("/a", "b", "/a/b"),
+            ("/a", "/b", "/b"),
+            (".", "", "No such file or directory"),
+        ] {
+            check(&Directory, &from(current), value, expected);
+        }
     }
 }

@@ -88,11 +88,12 @@ Keyspace {
 }
 
 Encodings {
-    /// Hashes with at most so many fields are kept as one compact listing.
+    /// Most fields of a hash that is kept as one compact listing; a larger one becomes a hash
+    /// table.
     "hash-max-listpack-entries" | "hash-max-ziplist-entries" hash_max_listpack_entries: usize
         = 512, integer(0, LONG_MAX), Free, Later(Hashes);
 
-    /// And so are fields and values of at most so many bytes.
+    /// Longest field or value, in bytes, of a hash that is kept as one compact listing.
     "hash-max-listpack-value" | "hash-max-ziplist-value" hash_max_listpack_value: usize
         = 64, memory(0, LONG_MAX), Free, Later(Hashes);
 
@@ -104,27 +105,29 @@ Encodings {
     /// Compresses a list's nodes, except for so many at both ends; 0 compresses none.
     "list-compress-depth" list_compress_depth: u32 = 0, integer(0, INT_MAX), Free, Later(Lists);
 
-    /// Sets of at most so many members are kept as a sorted array if all are integers.
+    /// Most members of a set of integers that is kept as a sorted array.
     "set-max-intset-entries" set_max_intset_entries: usize = 512, integer(0, LONG_MAX), Free,
         Later(Sets);
 
-    /// Sets of at most so many members are kept as one compact listing.
+    /// Most members of a set that is kept as one compact listing; a larger one becomes a hash
+    /// table.
     "set-max-listpack-entries" set_max_listpack_entries: usize = 128, integer(0, LONG_MAX), Free,
         Later(Sets);
 
-    /// And so are members of at most so many bytes.
+    /// Longest member, in bytes, of a set that is kept as one compact listing.
     "set-max-listpack-value" set_max_listpack_value: usize = 64, integer(0, LONG_MAX), Free,
         Later(Sets);
 
-    /// Sorted sets of at most so many members are kept as one compact listing.
+    /// Most members of a sorted set that is kept as one compact listing; a larger one becomes a
+    /// skip list.
     "zset-max-listpack-entries" | "zset-max-ziplist-entries" zset_max_listpack_entries: usize
         = 128, integer(0, LONG_MAX), Free, Later(SortedSets);
 
-    /// And so are members of at most so many bytes.
+    /// Longest member, in bytes, of a sorted set that is kept as one compact listing.
     "zset-max-listpack-value" | "zset-max-ziplist-value" zset_max_listpack_value: usize
         = 64, memory(0, LONG_MAX), Free, Later(SortedSets);
 
-    /// HyperLogLogs of at most so many bytes are kept in the sparse form; above 16000 it never pays.
+    /// Bytes up to which a HyperLogLog is kept in its sparse form. Above 16000 that never pays.
     "hll-sparse-max-bytes" hll_sparse_max_bytes: usize = 3000, memory(0, LONG_MAX), Free,
         Later(HyperLogLogs);
 

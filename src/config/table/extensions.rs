@@ -11,23 +11,23 @@ Tls {
     "tls-cert-file" tls_cert_file: Text = Text::default(), any_text(Empty::Unset), Free,
         Later(Tls), example "tls-cert-file /etc/carnelian/tls/server.crt";
 
-    /// Its private key, in PEM.
+    /// The private key of tls-cert-file, in PEM.
     "tls-key-file" tls_key_file: Text = Text::default(), any_text(Empty::Unset), Free, Later(Tls),
         example "tls-key-file /etc/carnelian/tls/server.key";
 
-    /// The passphrase of that key.
+    /// The passphrase of tls-key-file.
     "tls-key-file-pass" tls_key_file_pass: Text = Text::default(), any_text(Empty::Unset), Free,
         Later(Tls), [SECRET], example "tls-key-file-pass a-passphrase";
 
-    /// Another certificate for connections that this server opens.
+    /// A certificate for connections that this server opens, where it is not tls-cert-file.
     "tls-client-cert-file" tls_client_cert_file: Text = Text::default(), any_text(Empty::Unset),
         Free, Later(Tls), example "tls-client-cert-file /etc/carnelian/tls/client.crt";
 
-    /// Its private key.
+    /// The private key of tls-client-cert-file.
     "tls-client-key-file" tls_client_key_file: Text = Text::default(), any_text(Empty::Unset),
         Free, Later(Tls), example "tls-client-key-file /etc/carnelian/tls/client.key";
 
-    /// The passphrase of that key.
+    /// The passphrase of tls-client-key-file.
     "tls-client-key-file-pass" tls_client_key_file_pass: Text = Text::default(),
         any_text(Empty::Unset), Free, Later(Tls), [SECRET],
         example "tls-client-key-file-pass a-passphrase";
@@ -40,7 +40,7 @@ Tls {
     "tls-ca-cert-file" tls_ca_cert_file: Text = Text::default(), any_text(Empty::Unset), Free,
         Later(Tls), example "tls-ca-cert-file /etc/carnelian/tls/ca.crt";
 
-    /// A directory of such certificates.
+    /// A directory of certificates like those of tls-ca-cert-file.
     "tls-ca-cert-dir" tls_ca_cert_dir: Text = Text::default(), any_text(Empty::Unset), Free,
         Later(Tls), example "tls-ca-cert-dir /etc/ssl/certs";
 
@@ -73,11 +73,11 @@ Tls {
     /// Lets clients resume sessions, which is faster.
     "tls-session-caching" tls_session_caching: bool = true, yes_no(), Free, Later(Tls);
 
-    /// Sessions remembered for that; 0 is no limit.
+    /// Sessions remembered so that clients can resume them; 0 is no limit.
     "tls-session-cache-size" tls_session_cache_size: u32 = 20 * 1024, integer(0, INT_MAX), Free,
         Later(Tls);
 
-    /// Seconds for which they are remembered.
+    /// Seconds for which a session is remembered.
     "tls-session-cache-timeout" tls_session_cache_timeout: u32 = 300, integer(0, INT_MAX), Free,
         Later(Tls);
 }
@@ -103,7 +103,8 @@ Testing {
     "rdb-key-save-delay" rdb_key_save_delay: i32 = 0, integer(INT_MIN, INT_MAX), Free,
         Later(Snapshots), [HIDDEN];
 
-    /// The same for each key that is being loaded.
+    /// Microseconds to wait after each key that is loaded; negative numbers wait once in so many
+    /// keys.
     "key-load-delay" key_load_delay: i32 = 0, integer(INT_MIN, INT_MAX), Free, Later(Snapshots),
         [HIDDEN];
 

@@ -32,6 +32,10 @@ macro_rules! build {
             }
         }
 
+        /// Names of directives and of their fields.
+        #[cfg(test)]
+        pub(super) const FIELDS: &[(&str, &str)] = &[$($( ($name, stringify!($field)), )*)*];
+
         /// Every directive, in the order of `redis.conf`.
         pub static DIRECTIVES: &[Directive] = &[ $($( Directive {
             name: $name,

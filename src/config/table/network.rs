@@ -56,7 +56,7 @@ Network {
     "max-new-connections-per-cycle" max_new_connections_per_cycle: u32 = 10, integer(1, 1000),
         Free, Live;
 
-    /// The same for TLS connections, which cost a handshake each.
+    /// TLS connections accepted in one turn of the event loop. Each costs a handshake.
     "max-new-tls-connections-per-cycle" max_new_tls_connections_per_cycle: u32 = 1,
         integer(1, 1000), Free, Later(Tls);
 }

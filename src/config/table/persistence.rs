@@ -28,7 +28,7 @@ Snapshots {
         ruled_text(Empty::Value, rules::dbfilename), Free, Later(Snapshots), [PROTECTED];
 
     /// Removes snapshot files that were only made for replication, where nothing else is persisted.
-    "rdb-del-sync-files" rdb_del_sync_files: bool = false, yes_no(), Free, Later(Replication);
+    "rdb-del-sync-files" rdb_del_sync_files: bool = false, yes_no(), Free, Later(Snapshots);
 
     /// Forces a snapshot to disk bit by bit while it is written, not all at its end.
     "rdb-save-incremental-fsync" rdb_save_incremental_fsync: bool = true, yes_no(), Free,
@@ -41,15 +41,15 @@ AppendOnlyFile {
     "appendonly" appendonly: bool = false, yes_no(), Free, Later(AppendOnlyFile),
         [NOT_WHILE_LOADING];
 
-    /// The beginning of the names of its files.
+    /// The beginning of the names of the append-only files.
     "appendfilename" appendfilename: Text = Text::from("appendonly.aof"),
         ruled_text(Empty::Value, rules::appendfilename), Fixed, Later(AppendOnlyFile);
 
-    /// The directory for its files, within the working directory.
+    /// The directory for the append-only files, within the working directory.
     "appenddirname" appenddirname: Text = Text::from("appendonlydir"),
         ruled_text(Empty::Value, rules::appenddirname), Fixed, Later(AppendOnlyFile);
 
-    /// When written commands are forced to disk: before replies go out, once a second, or when the
+    /// When logged writes are forced to disk: before replies go out, once a second, or when the
     /// operating system likes.
     "appendfsync" appendfsync: AppendFsync = AppendFsync::Everysec, one_of(), Free,
         Later(AppendOnlyFile);
@@ -59,31 +59,33 @@ AppendOnlyFile {
     "no-appendfsync-on-rewrite" no_appendfsync_on_rewrite: bool = false, yes_no(), Free,
         Later(AppendOnlyFile);
 
-    /// Rewrites the file in its shortest form when it has grown by so many percent; 0 never does.
+    /// Rewrites the append-only file in its shortest form when it has grown by so many percent
+    /// since the last time; 0 never does.
     "auto-aof-rewrite-percentage" auto_aof_rewrite_percentage: u32 = 100, integer(0, INT_MAX),
         Free, Later(AppendOnlyFile);
 
-    /// But not while it is smaller than this.
+    /// The size below which the append-only file is not rewritten by itself.
     "auto-aof-rewrite-min-size" auto_aof_rewrite_min_size: u64 = 64 << 20, memory(0, LONG_MAX),
         Free, Later(AppendOnlyFile);
 
-    /// Loads a file whose end is missing, as after a crash of the machine, up to the last complete
-    /// command; otherwise refuses to start.
+    /// Loads an append-only file whose end is missing, as after a crash of the machine, up to the
+    /// last complete command; otherwise refuses to start.
     "aof-load-truncated" aof_load_truncated: bool = true, yes_no(), Free, Later(AppendOnlyFile);
 
-    /// Begins a rewritten file with a snapshot, which is smaller and loads faster.
+    /// Begins a rewritten append-only file with a snapshot, which is smaller and loads faster.
     "aof-use-rdb-preamble" aof_use_rdb_preamble: bool = true, yes_no(), Free,
         Later(AppendOnlyFile);
 
-    /// Marks the time in the file, so that it can be cut at a moment in the past.
+    /// Marks the time in the append-only file, so that it can be cut at a moment in the past.
     "aof-timestamp-enabled" aof_timestamp_enabled: bool = false, yes_no(), Free,
         Later(AppendOnlyFile);
 
-    /// Forces a rewritten file to disk bit by bit while it is written, not all at its end.
+    /// Forces a rewritten append-only file to disk bit by bit while it is written, not all at its
+    /// end.
     "aof-rewrite-incremental-fsync" aof_rewrite_incremental_fsync: bool = true, yes_no(), Free,
         Later(AppendOnlyFile);
 
-    /// Keeps files that a rewrite has made superfluous.
+    /// Keeps append-only files that a rewrite has made superfluous.
     "aof-disable-auto-gc" aof_disable_auto_gc: bool = false, yes_no(), Free,
         Later(AppendOnlyFile);
 }

@@ -41,7 +41,7 @@ Process {
     "io-threads" io_threads: u32 = 1, integer(1, 128), Fixed,
         NoEffect("one thread serves every client");
 
-    /// Whether those threads parse requests too.
+    /// Whether the threads of io-threads parse requests too.
     "io-threads-do-reads" io_threads_do_reads: bool = false, yes_no(), Fixed,
         NoEffect("one thread serves every client");
 
@@ -73,7 +73,8 @@ Process {
     /// score at start (`yes` means the same), or `absolute`. See oom-score-adj-values.
     "oom-score-adj" oom_score_adj: OomScoreAdj = OomScoreAdj::No, one_of(), Then(Trigger::OomScore), Live;
 
-    /// The scores as a primary, as a replica and of child processes; the higher, the sooner killed.
+    /// The scores for oom-score-adj: as a primary, as a replica and of child processes. The higher
+    /// the score, the sooner the kernel kills.
     "oom-score-adj-values" oom_score_adj_values: OomScores
         = OomScores { primary: 0, replica: 200, child: 800 }, Scores, Then(Trigger::OomScore), Live;
 
@@ -94,7 +95,7 @@ Process {
     "shutdown-on-sigint" shutdown_on_sigint: ShutdownFlags = ShutdownFlags::empty(),
         ShutdownWords, Free, Live;
 
-    /// The same for SIGTERM.
+    /// How SIGTERM stops the server, in the words of shutdown-on-sigint.
     "shutdown-on-sigterm" shutdown_on_sigterm: ShutdownFlags = ShutdownFlags::empty(),
         ShutdownWords, Free, Live;
 
@@ -117,10 +118,10 @@ Log {
     /// Logs to the system log as well.
     "syslog-enabled" syslog_enabled: bool = false, yes_no(), Fixed, Live;
 
-    /// The name to log under there.
+    /// The name to log under in the system log.
     "syslog-ident" syslog_ident: Text = Text::from("redis"), any_text(Empty::Value), Fixed, Live;
 
-    /// The facility to log under there.
+    /// The facility to log under in the system log.
     "syslog-facility" syslog_facility: SyslogFacility = SyslogFacility::Local0, one_of(), Fixed,
         Live;
 

@@ -28,11 +28,12 @@ Replication {
     /// Sends snapshots to replicas as they are made, without a file.
     "repl-diskless-sync" repl_diskless_sync: bool = true, yes_no(), Free, Later(Replication);
 
-    /// Seconds to wait for more replicas that want the same snapshot.
+    /// Seconds to wait, before a snapshot is sent, for more replicas that want the same one.
     "repl-diskless-sync-delay" repl_diskless_sync_delay: u32 = 5, integer(0, INT_MAX), Free,
         Later(Replication);
 
-    /// Does not wait any longer once so many replicas want it; 0 waits in any case.
+    /// Number of replicas that want the same snapshot at which it is sent without waiting for more;
+    /// 0 always waits.
     "repl-diskless-sync-max-replicas" repl_diskless_sync_max_replicas: u32 = 0,
         integer(0, INT_MAX), Free, Later(Replication);
 
@@ -57,7 +58,7 @@ Replication {
     "repl-backlog-size" repl_backlog_size: u64 = 1 << 20, memory(1, LONG_MAX), Free,
         Later(Replication);
 
-    /// Seconds without any replica after which they are dropped; 0 keeps them.
+    /// Seconds without any replica after which the backlog is given up; 0 keeps it.
     "repl-backlog-ttl" repl_backlog_ttl: u64 = 3600, integer(0, LONG_MAX), Free,
         Later(Replication);
 
@@ -72,7 +73,7 @@ Replication {
     "min-replicas-to-write" | "min-slaves-to-write" min_replicas_to_write: u32 = 0,
         integer(0, INT_MAX), Free, Later(Replication);
 
-    /// Replicas that have been silent for more seconds than this do not count.
+    /// Seconds of silence after which a replica does not count for min-replicas-to-write.
     "min-replicas-max-lag" | "min-slaves-max-lag" min_replicas_max_lag: u32 = 10,
         integer(0, INT_MAX), Free, Later(Replication);
 
@@ -81,7 +82,7 @@ Replication {
         any_text(Empty::Unset), Free, Later(Replication),
         example "replica-announce-ip 198.51.100.7";
 
-    /// The port likewise; 0 is the one it listens on.
+    /// The port a replica tells its primary; 0 is the one it listens on.
     "replica-announce-port" | "slave-announce-port" replica_announce_port: u16 = 0,
         integer(0, 65535), Free, Later(Replication);
 
@@ -168,15 +169,18 @@ Cluster {
     "cluster-announce-ip" cluster_announce_ip: Text = Text::default(), any_text(Empty::Unset),
         Free, Later(Cluster), example "cluster-announce-ip 203.0.113.9";
 
-    /// The port likewise; 0 is the one it listens on.
+    /// The port under which clients reach this node, behind address translation; 0 is the one it
+    /// listens on.
     "cluster-announce-port" cluster_announce_port: u16 = 0, integer(0, 65535), Free,
         Later(Cluster);
 
-    /// The TLS port likewise.
+    /// The TLS port under which clients reach this node, behind address translation; 0 is the one
+    /// it listens on.
     "cluster-announce-tls-port" cluster_announce_tls_port: u16 = 0, integer(0, 65535), Free,
         Later(Cluster);
 
-    /// The port for other nodes likewise.
+    /// The port under which other nodes reach this one, behind address translation; 0 is the one it
+    /// listens on.
     "cluster-announce-bus-port" cluster_announce_bus_port: u16 = 0, integer(0, 65535), Free,
         Later(Cluster);
 
