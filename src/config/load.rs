@@ -258,7 +258,7 @@ impl Loader<'_, '_> {
         let joined = self.loaded.config.dir.as_path().join(pattern);
         let path = joined.strip_prefix(".").unwrap_or(&joined);
         let files = (self.read)(path).map_err(|error| {
-            failure(format!("can't open config file '{}': {error}", path.display()))
+            failure(format!("can't open config file '{}': {}", path.display(), text_of(&error)))
         })?;
         self.depth += 1;
         for (path, text) in files {
@@ -356,6 +356,15 @@ impl Loader<'_, '_> {
     }
 }
 
+/// What the operating system calls an error, without its number.
+fn text_of(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((text, _)) => text.to_owned(),
+        None => text,
+    }
+}
+
 /// Without blanks at both ends.
 pub(super) fn trim(mut line: &[u8]) -> &[u8] {
     const fn is_blank(byte: u8) -> bool {
@@ -391,7 +400,7 @@ mod tests {
                 .map(|(name, text)| (PathBuf::from(name), text.as_bytes().to_vec()))
                 .collect();
             if found.is_empty() && !pattern.contains(&b'*') {
-                return Err(io::Error::other("No such file or directory"));
+                return Err(io::Error::from_raw_os_error(2));
             }
             Ok(found)
         }

@@ -32,7 +32,6 @@ pub use kind::Defaults;
 pub use load::{CommandLine, LoadError, Loaded, ModuleSetting, Reader, Stdin, load};
 pub use reason::Reason;
 pub use rewrite::rewrite;
-pub use rules::expand_template;
 pub use sample::sample;
 pub use set::{Caller, Changes, DataSet, Peer, SetError};
 pub use table::{Config, DIRECTIVES};

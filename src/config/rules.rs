@@ -1,6 +1,11 @@
-//! Rules that some strings and switches have to keep, and the template of the process title.
+//! Rules that some strings and switches have to keep.
+
+use crate::base::template::{self, BadTemplate};
 
 use super::reason::Reason;
+
+const BAD_TEMPLATE: Reason =
+    Reason::Rule("template format is invalid or contains unknown variables");
 
 /// A file name without a directory.
 fn file_name(name: &[u8], path: Reason) -> Result<(), Reason> {
@@ -52,68 +57,24 @@ pub(super) fn announced_nodename(name: &[u8]) -> Result<(), Reason> {
 pub(super) const NO_DEFRAGMENTATION: &str =
     "Active defragmentation cannot be enabled: this version of the server is without it";
 
-/// Fills in a template such as `{title} {listen-addr}`; `{{` stands for a brace.
-///
-/// `None` if a brace is not closed or `variable` does not know a name.
-pub fn expand_template(
-    template: &[u8],
-    mut variable: impl FnMut(&str) -> Option<Vec<u8>>,
-) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut rest = template;
-    while let Some(brace) = rest.iter().position(|&byte| byte == b'{') {
-        out.extend_from_slice(&rest[..brace]);
-        rest = &rest[brace + 1..];
-        if let Some(behind) = rest.strip_prefix(b"{") {
-            out.push(b'{');
-            rest = behind;
-            continue;
-        }
-        let end = rest.iter().position(|&byte| byte == b'}')?;
-        out.extend(variable(std::str::from_utf8(&rest[..end]).ok()?)?);
-        rest = &rest[end + 1..];
-    }
-    out.extend_from_slice(rest);
-    Some(out)
-}
-
 /// The template must name known variables and yield a title even where the optional ones, the
 /// given title and the mode, are empty.
 pub(super) fn proc_title_template(template: &[u8]) -> Result<(), Reason> {
-    let title = expand_template(template, |name| match name {
-        "title" | "server-mode" => Some(Vec::new()),
-        "listen-addr" | "port" | "tls-port" | "unixsocket" | "config-file" => Some(vec![b'-']),
+    let variable = |name: &str| match name {
+        "title" | "server-mode" => Some(""),
+        "listen-addr" | "port" | "tls-port" | "unixsocket" | "config-file" => Some("-"),
         _ => None,
-    });
-    match title {
-        Some(title) if !title.is_empty() => Ok(()),
-        Some(_) | None => {
-            Err(Reason::Rule("template format is invalid or contains unknown variables"))
-        }
+    };
+    let template = std::str::from_utf8(template).map_err(|_| BAD_TEMPLATE)?;
+    match template::expand(template, variable) {
+        Ok(title) if !title.is_empty() => Ok(()),
+        Ok(_) | Err(BadTemplate) => Err(BAD_TEMPLATE),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn expand(template: &str) -> Option<String> {
-        let filled = expand_template(template.as_bytes(), |name| match name {
-            "port" => Some(b"6379".to_vec()),
-            _ => None,
-        });
-        filled.map(|bytes| String::from_utf8(bytes).unwrap())
-    }
-
-    #[test]
-    fn templates_are_filled_in() {
-        assert_eq!(expand("a {port}}").as_deref(), Some("a 6379}"));
-        assert_eq!(expand("a{{}b").as_deref(), Some("a{}b"));
-        assert_eq!(expand("{{").as_deref(), Some("{"));
-        for malformed in ["{", "a{port", "{}", "{ port}", "{PORT}", "{nope}"] {
-            assert_eq!(expand(malformed), None, "{malformed}");
-        }
-    }
 
     #[test]
     fn a_title_may_not_come_out_empty() {
