@@ -83,6 +83,9 @@ fn finish(
     stats.calls += 1;
     stats.nanos += nanos;
     stats.failed += u64::from(failed);
+    if server.config.latency_tracking {
+        server.commands.record_latency(id, nanos);
+    }
     if nanos > SLOW_NS {
         let now = server.now.later(nanos);
         server.set_now(now);
@@ -177,12 +180,22 @@ fn unknown_subcommand(container: &str, word: &[u8]) -> Error {
 
 /// What every command is checked for before it runs.
 #[inline]
-fn check(server: &Server, session: &Session, id: CommandId) -> Outcome {
+fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
     let flags = server.commands.get(id).command.spec.flags;
     if session.trust == Trust::Unauthenticated && !flags.contains(Flags::NO_AUTH) {
         return Err(Error::NO_AUTH);
     }
+    if flags.contains(Flags::DENYOOM) && is_out_of_memory(server) {
+        return Err(Error::OUT_OF_MEMORY);
+    }
     Ok(())
+}
+
+/// Whether `maxmemory` is exceeded. Nothing is evicted, whatever the policy.
+#[inline]
+fn is_out_of_memory(server: &mut Server) -> bool {
+    let limit = server.config.maxmemory;
+    limit > 0 && server.host.allocated() > limit
 }
 
 fn is_paused(server: &Server, id: CommandId) -> bool {

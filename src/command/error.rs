@@ -27,6 +27,9 @@ impl Error {
     /// A string that would be longer than `proto-max-bulk-len`.
     pub const STRING_TOO_LONG: Self =
         Self::fixed("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    /// More memory in use than `maxmemory` allows.
+    pub const OUT_OF_MEMORY: Self =
+        Self::fixed("OOM command not allowed when used memory > 'maxmemory'.");
     /// Not authenticated.
     pub const NO_AUTH: Self = Self::fixed("NOAUTH Authentication required.");
 

@@ -61,6 +61,8 @@ pub struct Facts {
     pub supervised: &'static str,
     /// The allocator's name and version.
     pub allocator: String,
+    /// The clock that times commands.
+    pub clock: String,
     /// Name of the readiness call.
     pub multiplexing: &'static str,
 }

@@ -7,6 +7,7 @@ pub mod dispatch;
 pub mod error;
 pub mod expiry;
 pub mod host;
+pub mod info;
 pub mod keys;
 pub mod server;
 pub mod spec;
@@ -36,4 +37,4 @@ pub struct Command {
 }
 
 /// All commands, by family.
-pub static FAMILIES: &[&[&Command]] = &[string::COMMANDS];
+pub static FAMILIES: &[&[&Command]] = &[&[&info::INFO], string::COMMANDS];

@@ -92,6 +92,8 @@ pub struct Server {
     pub rng: Rng,
     /// The machine.
     pub host: Box<dyn Host>,
+    /// Bytes in use before the first client.
+    pub startup_memory_bytes: u64,
     /// CLIENT PAUSE.
     pub pause: Option<Pause>,
     /// Places of clients whose input waits for the pause to end.
@@ -143,7 +145,7 @@ impl Server {
     pub fn new(
         config: Config,
         keyspace: Keyspace,
-        host: Box<dyn Host>,
+        mut host: Box<dyn Host>,
         ticks: fn() -> u64,
         rng: Rng,
         now: Now,
@@ -159,6 +161,7 @@ impl Server {
             started: now,
             ticks,
             rng,
+            startup_memory_bytes: host.allocated(),
             host,
             pause: None,
             paused: Vec::new(),

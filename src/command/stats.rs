@@ -49,18 +49,10 @@ pub struct Stats {
     pub input_bytes: u64,
     /// Bytes sent to clients.
     pub output_bytes: u64,
-    /// Keys that expired.
-    pub expired_keys: u64,
-    /// Share of keys found expired by the last active cycles, percent.
-    pub expired_stale_percent: f64,
     /// Active expire cycles that ran out of time.
     pub expired_time_cap_reached: u64,
     /// Microseconds spent in active expire cycles.
     pub expire_cycle_us: u64,
-    /// Lookups that found a key.
-    pub hits: u64,
-    /// Lookups that found none.
-    pub misses: u64,
     /// Error replies.
     pub errors: u64,
     /// Error replies by code.
@@ -79,7 +71,11 @@ pub struct Stats {
     pub turns: u64,
     /// See `turns`.
     pub turn_us: u64,
-    /// Most clients whose replies were written in one turn, and similar peaks are not kept here.
+    /// The longest of them, microseconds.
+    pub longest_turn_us: u64,
+    /// Most commands executed in one of them.
+    pub most_commands_per_turn: u64,
+    /// Most memory used at any time, by samples.
     pub peak_memory_bytes: u64,
     /// Objects handed to the helper thread to be freed, ever.
     pub lazy_freed: u64,

@@ -3,6 +3,7 @@
 use super::keys::{self, LegacyRange};
 use super::{Command, FAMILIES};
 use crate::base::num;
+use hdrhistogram::Histogram;
 
 /// Slots of the name table; a power of two, several times the number of commands.
 const SLOTS: usize = 2048;
@@ -45,6 +46,8 @@ pub struct Registered {
     pub keys: LegacyRange,
     /// Its figures.
     pub stats: CommandStats,
+    /// Durations of its executions, nanoseconds; none before the first.
+    pub latency: Option<Box<Histogram<u32>>>,
     /// Subcommands, by position in [`Command::subcommands`].
     pub subcommands: Vec<CommandId>,
     /// The container, for a subcommand.
@@ -86,6 +89,7 @@ impl CommandTable {
             full_name,
             keys: keys::legacy_range(&command.spec),
             stats: CommandStats::default(),
+            latency: None,
             subcommands: Vec::new(),
             container,
         });
@@ -170,10 +174,18 @@ impl CommandTable {
         &mut self.commands[id.index()].stats
     }
 
+    /// Adds one execution to a command's latency histogram.
+    #[inline]
+    pub fn record_latency(&mut self, id: CommandId, nanos: u64) {
+        let latency = self.commands[id.index()].latency.get_or_insert_with(new_histogram);
+        latency.saturating_record(nanos.max(1));
+    }
+
     /// Sets all figures to zero (CONFIG RESETSTAT).
     pub fn reset_stats(&mut self) {
         for command in &mut self.commands {
             command.stats = CommandStats::default();
+            command.latency = None;
         }
     }
 
@@ -187,6 +199,15 @@ impl CommandTable {
     pub fn named(&self) -> impl Iterator<Item = (&[u8], CommandId)> {
         self.slots.iter().flatten().map(|(name, id)| (&**name, *id))
     }
+}
+
+/// Longest duration told apart, nanoseconds: one second, as in Redis.
+const LATENCY_NS_MAX: u64 = 1_000_000_000;
+
+#[cold]
+fn new_histogram() -> Box<Histogram<u32>> {
+    let histogram = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 2);
+    Box::new(histogram.expect("the bounds are constants that fit"))
 }
 
 #[cfg(test)]

@@ -31,6 +31,9 @@ const LARGE_READS_PER_TURN: usize = 16;
 /// Events taken from the kernel at once.
 const EVENTS_MAX: usize = 1024;
 
+/// How often the clock that times commands is compared with the system's, nanoseconds.
+const RESYNC_NS: u64 = 1_000_000_000;
+
 /// Tokens of listeners count down from here; the signal descriptor's is above.
 const TOKEN_SIGNAL: usize = usize::MAX - 1;
 const TOKEN_LISTENER_MAX: usize = usize::MAX - 2;
@@ -59,6 +62,8 @@ pub struct Reactor {
     unread: Vec<usize>,
     /// Clients whose replies exceeded what one turn may write.
     unwritten: Vec<usize>,
+    /// When the clock that times commands is to be compared with the system's again.
+    resync_at_ns: u64,
 }
 
 /// Why the loop ended.
@@ -101,6 +106,7 @@ impl Reactor {
             buffer: vec![0; TAIL_BYTES_MAX + READ_BYTES].into_boxed_slice(),
             unread: Vec::new(),
             unwritten: Vec::new(),
+            resync_at_ns: 0,
         }
     }
 
@@ -124,7 +130,12 @@ impl Reactor {
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<Turn> {
-        let wait_ms = self.node.tick(now());
+        let now = now();
+        if now.mono_ns >= self.resync_at_ns {
+            self.resync_at_ns = now.mono_ns + RESYNC_NS;
+            clock::resync();
+        }
+        let wait_ms = self.node.tick(now);
         self.flush();
         let busy = !self.unread.is_empty() || !self.unwritten.is_empty() || self.accepts_wait();
         let timeout = Duration::from_millis(if busy { 0 } else { wait_ms });
@@ -134,6 +145,7 @@ impl Reactor {
             Err(error) => return Err(error),
         }
         let started = clock::monotonic_ns();
+        let commands_before = self.node.server.stats.commands;
         let mut ended = Turn::Continue;
         for event in events.iter() {
             let token = event.token();
@@ -159,8 +171,12 @@ impl Reactor {
         self.accept_waiting();
         self.flush();
         let stats = &mut self.node.server.stats;
+        let turn_us = (clock::monotonic_ns() - started) / 1000;
         stats.turns += 1;
-        stats.turn_us += (clock::monotonic_ns() - started) / 1000;
+        stats.turn_us += turn_us;
+        stats.longest_turn_us = stats.longest_turn_us.max(turn_us);
+        let commands = stats.commands.saturating_sub(commands_before); // CONFIG RESETSTAT
+        stats.most_commands_per_turn = stats.most_commands_per_turn.max(commands);
         if ended == Turn::Continue && self.node.server.shutdown.is_some() {
             ended = Turn::Shutdown;
         }

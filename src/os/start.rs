@@ -95,9 +95,9 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     announce(&loaded, config_file.as_ref());
     let pid_file = create_pid_file(&loaded.config);
     let signals = Signals::install()?;
-    prepare_process(&mut loaded.config)?;
-    let (mut reactor, listeners) =
-        build(&loaded, config_file.unwrap_or_default(), title, &supervisor, &signals)?;
+    let clock = prepare_process(&mut loaded.config)?;
+    let facts = facts(config_file.unwrap_or_default(), &supervisor, clock)?;
+    let (mut reactor, listeners) = build(&loaded, facts, title, &signals)?;
     log::set_role(Role::Primary);
     banner::print(&loaded.config);
     tracing::info!("Server initialized");
@@ -168,8 +168,8 @@ fn create_pid_file(config: &Config) -> Option<PidFile> {
     }
 }
 
-/// Limits, clocks, memory settings and the crash report.
-fn prepare_process(config: &mut Config) -> Result<(), StartError> {
+/// Limits, clocks, memory settings and the crash report; the name of the clock.
+fn prepare_process(config: &mut Config) -> Result<String, StartError> {
     let wanted = u64::from(config.maxclients);
     let room = rlimit::fit_open_files(wanted);
     room.log();
@@ -190,14 +190,13 @@ fn prepare_process(config: &mut Config) -> Result<(), StartError> {
         let _ = rlimit::raise_core_limit();
         crash::set(CrashLog::On)?;
     }
-    Ok(())
+    Ok(source.describe())
 }
 
 fn build(
     loaded: &Loaded,
-    config_file: PathBuf,
+    facts: Facts,
     title: Option<ProcessTitle>,
-    supervisor: &Supervisor,
     signals: &Signals,
 ) -> Result<(Reactor, reactor::Listeners), StartError> {
     let config = &loaded.config;
@@ -222,7 +221,7 @@ fn build(
     .map_err(StartError::Io)?;
     let listeners = Rc::new(RefCell::new(listeners));
     let parts = Parts {
-        facts: facts(config_file, supervisor)?,
+        facts,
         registry: poll.registry().try_clone()?,
         listeners: Rc::clone(&listeners),
         title,
@@ -239,7 +238,11 @@ fn build(
     Ok((Reactor::new(poll, Node::new(server), Rc::clone(&listeners)), listeners))
 }
 
-fn facts(config_file: PathBuf, supervisor: &Supervisor) -> Result<Facts, StartError> {
+fn facts(
+    config_file: PathBuf,
+    supervisor: &Supervisor,
+    clock: String,
+) -> Result<Facts, StartError> {
     Ok(Facts {
         pid: std::process::id(),
         run_id: String::from_utf8_lossy(&random::run_id()?).into_owned(),
@@ -248,6 +251,7 @@ fn facts(config_file: PathBuf, supervisor: &Supervisor) -> Result<Facts, StartEr
         config_file: config_file.display().to_string(),
         supervised: supervisor.name(),
         allocator: memory::allocator_name(),
+        clock,
         multiplexing: "epoll",
     })
 }

@@ -1,0 +1,425 @@
+//! The sections of INFO.
+
+use super::{Report, human, ratio};
+use crate::base::num;
+use crate::command::table::CommandTable;
+use crate::store::AccessPolicy;
+use std::fmt::Display;
+
+const NO_REPLICATION_ID: &str = "0000000000000000000000000000000000000000";
+
+pub(super) fn server(report: &mut Report<'_>) {
+    let server = report.server;
+    let facts = server.host.facts();
+    let config = &server.config;
+    let uptime_s = server.now.mono_ns.saturating_sub(server.started.mono_ns) / 1_000_000_000;
+    let mut clock = AccessPolicy::Lru { clock: 0 };
+    clock.set_now(server.now.unix_ms());
+    report.fields(&[
+        ("redis_version", &crate::config::REDIS_VERSION),
+        ("redis_git_sha1", &"00000000"),
+        ("redis_git_dirty", &0),
+        ("redis_build_id", &concat!("carnelian-", env!("CARGO_PKG_VERSION"))),
+        ("redis_mode", &"standalone"),
+        ("server_name", &"carnelian"),
+        ("carnelian_version", &env!("CARGO_PKG_VERSION")),
+        ("os", &facts.os),
+        ("arch_bits", &usize::BITS),
+        ("monotonic_clock", &facts.clock),
+        ("multiplexing_api", &facts.multiplexing),
+        ("atomicvar_api", &"c11-builtin"),
+        ("gcc_version", &"0.0.0"),
+        ("process_id", &facts.pid),
+        ("process_supervised", &facts.supervised),
+        ("run_id", &facts.run_id),
+        ("tcp_port", &config.port),
+        ("server_time_usec", &server.now.unix_us),
+        ("uptime_in_seconds", &uptime_s),
+        ("uptime_in_days", &(uptime_s / 86_400)),
+        ("hz", &server.hz),
+        ("configured_hz", &config.hz),
+        ("lru_clock", &clock.initial()),
+        ("executable", &facts.executable),
+        ("config_file", &facts.config_file),
+        ("io_threads_active", &0),
+    ]);
+    listeners(report);
+}
+
+fn listeners(report: &mut Report<'_>) {
+    let config = &report.server.config;
+    let mut count = 0;
+    if config.port != 0 && !config.bind.is_empty() {
+        let binds: String = config
+            .bind
+            .iter()
+            .map(|address| {
+                let dash = match address.absence {
+                    crate::config::Absence::Fatal => "",
+                    crate::config::Absence::Tolerated => "-",
+                };
+                format!(",bind={dash}{}", address.host)
+            })
+            .collect();
+        report.field("listener0", format_args!("name=tcp{binds},port={}", config.port));
+        count += 1;
+    }
+    if !config.unixsocket.is_empty() {
+        let name = format!("listener{count}");
+        report.field(&name, format_args!("name=unix,bind={}", config.unixsocket));
+    }
+}
+
+pub(super) fn clients(report: &mut Report<'_>) {
+    let server = report.server;
+    report.fields(&[
+        ("connected_clients", &server.sessions.len()),
+        ("cluster_connections", &0),
+        ("maxclients", &server.config.maxclients),
+        ("client_recent_max_input_buffer", &server.largest_input_bytes),
+        ("client_recent_max_output_buffer", &server.largest_output_bytes),
+    ]);
+    report.zeros(&[
+        "blocked_clients",
+        "tracking_clients",
+        "pubsub_clients",
+        "watching_clients",
+        "clients_in_timeout_table",
+        "total_watched_keys",
+        "total_blocking_keys",
+        "total_blocking_keys_on_nokey",
+    ]);
+}
+
+pub(super) fn memory(report: &mut Report<'_>) {
+    let server = report.server;
+    let used = report.memory.allocated;
+    let peak = server.stats.peak_memory_bytes.max(used);
+    let startup = server.startup_memory_bytes;
+    let overhead = overhead_bytes(report);
+    let dataset = used.saturating_sub(overhead);
+    let (rss, client_bytes) = (report.memory.rss, report.client_bytes);
+    let percent = |part: u64, whole: u64| format!("{:.2}%", num::ratio(part, whole) * 100.0);
+    report.fields(&[
+        ("used_memory", &used),
+        ("used_memory_human", &human(used)),
+        ("used_memory_rss", &rss),
+        ("used_memory_rss_human", &human(rss)),
+        ("used_memory_peak", &peak),
+        ("used_memory_peak_human", &human(peak)),
+        ("used_memory_peak_perc", &percent(used, peak)),
+        ("used_memory_overhead", &overhead),
+        ("used_memory_startup", &startup),
+        ("used_memory_dataset", &dataset),
+        ("used_memory_dataset_perc", &percent(dataset, used.saturating_sub(startup))),
+    ]);
+    allocator(report);
+    scripts(report);
+    let maxmemory = server.config.maxmemory;
+    report.fields(&[
+        ("maxmemory", &maxmemory),
+        ("maxmemory_human", &human(maxmemory)),
+        ("maxmemory_policy", &crate::config::Word::word(server.config.maxmemory_policy)),
+    ]);
+    fragmentation(report);
+    report.fields(&[
+        ("mem_clients_slaves", &0),
+        ("mem_clients_normal", &client_bytes),
+        ("mem_cluster_links", &0),
+        ("mem_aof_buffer", &0),
+        ("mem_allocator", &server.host.facts().allocator),
+        ("mem_overhead_db_hashtable_rehashing", &0),
+        ("active_defrag_running", &0),
+        ("lazyfree_pending_objects", &server.host.drops_pending()),
+        ("lazyfreed_objects", &server.stats.lazy_freed),
+    ]);
+}
+
+/// Bytes that are not keys and values: what the server started with, tables, clients.
+fn overhead_bytes(report: &Report<'_>) -> u64 {
+    let keyspace = &report.server.keyspace;
+    let tables: usize = (0..keyspace.len()).map(|db| keyspace.db(db).table_bytes()).sum();
+    report.server.startup_memory_bytes + num::u64_of(tables + report.client_bytes)
+}
+
+fn allocator(report: &mut Report<'_>) {
+    let memory = report.memory;
+    report.fields(&[
+        ("allocator_allocated", &memory.allocated),
+        ("allocator_active", &memory.active),
+        ("allocator_resident", &memory.resident),
+        ("allocator_muzzy", &memory.muzzy),
+        ("total_system_memory", &memory.system),
+        ("total_system_memory_human", &human(memory.system)),
+    ]);
+}
+
+fn scripts(report: &mut Report<'_>) {
+    report.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
+    report.field("used_memory_lua_human", human(0));
+    report.zeros(&[
+        "used_memory_scripts_eval",
+        "number_of_cached_scripts",
+        "number_of_functions",
+        "number_of_libraries",
+        "used_memory_vm_functions",
+        "used_memory_vm_total",
+    ]);
+    report.field("used_memory_vm_total_human", human(0));
+    report.zeros(&["used_memory_functions", "used_memory_scripts"]);
+    report.field("used_memory_scripts_human", human(0));
+}
+
+fn fragmentation(report: &mut Report<'_>) {
+    let memory = report.memory;
+    let difference = |a: u64, b: u64| i128::from(a) - i128::from(b);
+    report.fields(&[
+        ("allocator_frag_ratio", &ratio(memory.active, memory.allocated)),
+        ("allocator_frag_bytes", &difference(memory.active, memory.allocated)),
+        ("allocator_rss_ratio", &ratio(memory.resident, memory.active)),
+        ("allocator_rss_bytes", &difference(memory.resident, memory.active)),
+        ("rss_overhead_ratio", &ratio(memory.rss, memory.resident)),
+        ("rss_overhead_bytes", &difference(memory.rss, memory.resident)),
+        ("mem_fragmentation_ratio", &ratio(memory.rss, memory.allocated)),
+        ("mem_fragmentation_bytes", &difference(memory.rss, memory.allocated)),
+    ]);
+    report.zeros(&[
+        "mem_not_counted_for_evict",
+        "mem_replication_backlog",
+        "mem_total_replication_buffers",
+    ]);
+}
+
+pub(super) fn persistence(report: &mut Report<'_>) {
+    let server = report.server;
+    report.zeros(&[
+        "loading",
+        "async_loading",
+        "current_cow_peak",
+        "current_cow_size",
+        "current_cow_size_age",
+    ]);
+    report.field("current_fork_perc", "0.00");
+    report.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
+    report.fields(&[
+        ("rdb_changes_since_last_save", &server.keyspace.dirty),
+        ("rdb_bgsave_in_progress", &0),
+        ("rdb_last_save_time", &server.started.unix_s()),
+        ("rdb_last_bgsave_status", &"ok"),
+        ("rdb_last_bgsave_time_sec", &-1),
+        ("rdb_current_bgsave_time_sec", &-1),
+        ("rdb_saves", &0),
+        ("rdb_last_cow_size", &0),
+        ("rdb_last_load_keys_expired", &0),
+        ("rdb_last_load_keys_loaded", &0),
+        ("aof_enabled", &0),
+        ("aof_rewrite_in_progress", &0),
+        ("aof_rewrite_scheduled", &0),
+        ("aof_last_rewrite_time_sec", &-1),
+        ("aof_current_rewrite_time_sec", &-1),
+        ("aof_last_bgrewrite_status", &"ok"),
+        ("aof_rewrites", &0),
+        ("aof_rewrites_consecutive_failures", &0),
+        ("aof_last_write_status", &"ok"),
+        ("aof_last_cow_size", &0),
+        ("module_fork_in_progress", &0),
+        ("module_fork_last_cow_size", &0),
+    ]);
+}
+
+pub(super) fn stats(report: &mut Report<'_>) {
+    traffic(report);
+    keys(report);
+    report.zeros(&[
+        "pubsub_channels",
+        "pubsub_patterns",
+        "pubsubshard_channels",
+        "latest_fork_usec",
+        "total_forks",
+        "migrate_cached_sockets",
+        "slave_expires_tracked_keys",
+        "active_defrag_hits",
+        "active_defrag_misses",
+        "active_defrag_key_hits",
+        "active_defrag_key_misses",
+        "total_active_defrag_time",
+        "current_active_defrag_time",
+        "tracking_total_keys",
+        "tracking_total_items",
+        "tracking_total_prefixes",
+        "unexpected_error_replies",
+    ]);
+    let stats = &report.server.stats;
+    report.fields(&[
+        ("total_error_replies", &stats.errors),
+        ("dump_payload_sanitizations", &0),
+        ("total_reads_processed", &stats.reads),
+        ("total_writes_processed", &stats.writes),
+        ("io_threaded_reads_processed", &0),
+        ("io_threaded_writes_processed", &0),
+        ("client_query_buffer_limit_disconnections", &stats.query_buffer_limit_disconnections),
+        ("client_output_buffer_limit_disconnections", &stats.output_buffer_limit_disconnections),
+        ("reply_buffer_shrinks", &0),
+        ("reply_buffer_expands", &0),
+        ("eventloop_cycles", &stats.turns),
+        ("eventloop_duration_sum", &stats.turn_us),
+        ("eventloop_duration_cmd_sum", &command_us(&report.server.commands)),
+        ("instantaneous_eventloop_cycles_per_sec", &stats.turn_rate.per_second()),
+        ("instantaneous_eventloop_duration_usec", &(stats.turn_us / stats.turns.max(1))),
+        ("acl_access_denied_auth", &stats.acl_denied_auth),
+    ]);
+    report.zeros(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+}
+
+fn command_us(commands: &CommandTable) -> u64 {
+    commands.iter().map(|(_, command)| command.stats.nanos).sum::<u64>() / 1000
+}
+
+fn traffic(report: &mut Report<'_>) {
+    let stats = &report.server.stats;
+    let kbps = |bytes: u64| format!("{:.2}", num::f64_of_u64(bytes) / 1024.0);
+    report.fields(&[
+        ("total_connections_received", &stats.connections),
+        ("total_commands_processed", &stats.commands),
+        ("instantaneous_ops_per_sec", &stats.command_rate.per_second()),
+        ("total_net_input_bytes", &stats.input_bytes),
+        ("total_net_output_bytes", &stats.output_bytes),
+        ("total_net_repl_input_bytes", &0),
+        ("total_net_repl_output_bytes", &0),
+        ("instantaneous_input_kbps", &kbps(stats.input_rate.per_second())),
+        ("instantaneous_output_kbps", &kbps(stats.output_rate.per_second())),
+        ("instantaneous_input_repl_kbps", &"0.00"),
+        ("instantaneous_output_repl_kbps", &"0.00"),
+        ("rejected_connections", &stats.rejected_connections),
+    ]);
+    report.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+}
+
+fn keys(report: &mut Report<'_>) {
+    let (keyspace, stats) = (&report.server.keyspace, &report.server.stats);
+    report.fields(&[
+        ("expired_subkeys", &0),
+        ("expired_keys", &keyspace.expired),
+        ("expired_stale_perc", &format_args!("{:.2}", keyspace.expired_stale_percent)),
+        ("expired_time_cap_reached_count", &stats.expired_time_cap_reached),
+        ("expire_cycle_cpu_milliseconds", &(stats.expire_cycle_us / 1000)),
+    ]);
+    report.zeros(&[
+        "evicted_keys",
+        "evicted_clients",
+        "evicted_scripts",
+        "total_eviction_exceeded_time",
+        "current_eviction_exceeded_time",
+    ]);
+    report.field("keyspace_hits", keyspace.hits);
+    report.field("keyspace_misses", keyspace.misses);
+}
+
+pub(super) fn replication(report: &mut Report<'_>) {
+    let backlog = report.server.config.repl_backlog_size;
+    report.fields(&[
+        ("role", &"master"),
+        ("connected_slaves", &0),
+        ("master_failover_state", &"no-failover"),
+        ("master_replid", &report.server.host.facts().run_id),
+        ("master_replid2", &NO_REPLICATION_ID),
+        ("master_repl_offset", &0),
+        ("second_repl_offset", &-1),
+        ("repl_backlog_active", &0),
+        ("repl_backlog_size", &backlog),
+        ("repl_backlog_first_byte_offset", &0),
+        ("repl_backlog_histlen", &0),
+    ]);
+}
+
+pub(super) fn cpu(report: &mut Report<'_>) {
+    let cpu = report.cpu;
+    for (name, seconds) in [
+        ("used_cpu_sys", cpu.sys),
+        ("used_cpu_user", cpu.user),
+        ("used_cpu_sys_children", cpu.sys_children),
+        ("used_cpu_user_children", cpu.user_children),
+        ("used_cpu_sys_main_thread", cpu.sys_main_thread),
+        ("used_cpu_user_main_thread", cpu.user_main_thread),
+    ] {
+        report.field(name, format_args!("{seconds:.6}"));
+    }
+}
+
+/// There are no modules; the section stands for those that look for it.
+pub(super) fn modules(_report: &mut Report<'_>) {}
+
+pub(super) fn commandstats(report: &mut Report<'_>) {
+    let server = report.server;
+    for (_, command) in server.commands.iter() {
+        let stats = command.stats;
+        if stats.calls + stats.rejected + stats.failed == 0 {
+            continue;
+        }
+        let usec = stats.nanos / 1000;
+        let mean = num::ratio(stats.nanos, stats.calls) / 1000.0;
+        report.field(
+            &format!("cmdstat_{}", command.full_name),
+            format_args!(
+                "calls={},usec={usec},usec_per_call={mean:.2},rejected_calls={},failed_calls={}",
+                stats.calls, stats.rejected, stats.failed
+            ),
+        );
+    }
+}
+
+pub(super) fn errorstats(report: &mut Report<'_>) {
+    let server = report.server;
+    for (code, count) in &server.stats.errors_by_code {
+        report.field(&format!("errorstat_{}", code.escape_ascii()), format_args!("count={count}"));
+    }
+}
+
+pub(super) fn latencystats(report: &mut Report<'_>) {
+    let server = report.server;
+    let percentiles = &server.config.latency_tracking_info_percentiles;
+    for (_, command) in server.commands.iter() {
+        let Some(latency) = &command.latency else { continue };
+        let values: Vec<String> = percentiles
+            .iter()
+            .map(|&percentile| {
+                let nanos = latency.value_at_percentile(percentile);
+                let mut shown = Vec::new();
+                crate::base::float::format_f64(percentile, &mut shown);
+                let micros = num::f64_of_u64(nanos) / 1000.0;
+                format!("p{}={micros:.3}", shown.escape_ascii())
+            })
+            .collect();
+        report.field(&format!("latency_percentiles_usec_{}", command.full_name), values.join(","));
+    }
+}
+
+pub(super) fn cluster(report: &mut Report<'_>) {
+    report.field("cluster_enabled", 0);
+}
+
+pub(super) fn keyspace(report: &mut Report<'_>) {
+    let keyspace = &report.server.keyspace;
+    for index in 0..keyspace.len() {
+        let db = keyspace.db(index);
+        if !db.is_empty() {
+            let text: &dyn Display = &format_args!(
+                "keys={},expires={},avg_ttl={},subexpiry=0",
+                db.len(),
+                db.volatile_len(),
+                db.mean_ttl_ms()
+            );
+            report.field(&format!("db{index}"), text);
+        }
+    }
+}
+
+pub(super) fn debug(report: &mut Report<'_>) {
+    let stats = &report.server.stats;
+    report.fields(&[
+        ("eventloop_duration_aof_sum", &0),
+        ("eventloop_duration_cron_sum", &stats.expire_cycle_us),
+        ("eventloop_duration_max", &stats.longest_turn_us),
+        ("eventloop_cmd_per_cycle_max", &stats.most_commands_per_turn),
+    ]);
+}
