@@ -112,7 +112,7 @@ impl<'a> Context<'a> {
             out.simple(line);
         }
         out.simple("HELP");
-        out.simple("    Print this help.");
+        out.simple("    Prints this help.");
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use super::spec::Flags;
 use super::table::{CommandId, CommandTable};
 use super::{Error, Outcome};
 use crate::base::num;
+use crate::config::Permission;
 use crate::resp::Args;
 use crate::resp::parse::Trust;
 use crate::session::{Closing, ReplyMode, Session};
@@ -185,10 +186,37 @@ fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
     if session.trust == Trust::Unauthenticated && !flags.contains(Flags::NO_AUTH) {
         return Err(Error::NO_AUTH);
     }
+    if flags.contains(Flags::PROTECTED) && !is_permitted(server, session, id) {
+        return Err(not_permitted(server.commands.get(id).command.spec.name));
+    }
     if flags.contains(Flags::DENYOOM) && is_out_of_memory(server) {
         return Err(Error::OUT_OF_MEMORY);
     }
     Ok(())
+}
+
+/// Whether `enable-debug-command` or `enable-module-command` lets the client run the command.
+#[cold]
+fn is_permitted(server: &Server, session: &Session, id: CommandId) -> bool {
+    let permission = match server.commands.get(id).command.spec.name {
+        "debug" => server.config.enable_debug_command,
+        _ => server.config.enable_module_command,
+    };
+    match permission {
+        Permission::Yes => true,
+        Permission::Local => session.peer.is_local(),
+        Permission::No => false,
+    }
+}
+
+#[cold]
+fn not_permitted(name: &str) -> Error {
+    Error::new(format!(
+        "ERR {} command not allowed. If the enable-{name}-command option is set to \"local\", you \
+         can run it from a local connection, otherwise you need to set this option in the \
+         configuration file, and then restart the server.",
+        name.to_ascii_uppercase()
+    ))
 }
 
 /// Whether `maxmemory` is exceeded. Nothing is evicted, whatever the policy.

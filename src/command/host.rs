@@ -128,6 +128,8 @@ pub trait Host: Debug {
     /// # Errors
     /// The allocator's.
     fn allocator_text(&mut self, name: &str, value: Option<&str>) -> io::Result<Option<String>>;
+    /// The allocator's own report.
+    fn allocator_report(&mut self) -> String;
     /// Ends the process in an unfriendly way, for tests.
     fn crash(&mut self, how: Crash);
     /// The wall clock's offset from UTC, seconds, and whether daylight saving is in force, at a time.

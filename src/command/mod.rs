@@ -3,12 +3,14 @@
 //! To add a command, write its literal and list it in its family's `COMMANDS`.
 
 pub mod context;
+pub mod debug;
 pub mod dispatch;
 pub mod error;
 pub mod expiry;
 pub mod host;
 pub mod info;
 pub mod keys;
+pub mod memory;
 pub mod server;
 pub mod spec;
 pub mod stats;
@@ -37,4 +39,5 @@ pub struct Command {
 }
 
 /// All commands, by family.
-pub static FAMILIES: &[&[&Command]] = &[&[&info::INFO], string::COMMANDS];
+pub static FAMILIES: &[&[&Command]] =
+    &[&[&debug::DEBUG, &info::INFO, &memory::MEMORY], string::COMMANDS];

@@ -186,12 +186,8 @@ impl Server {
         if self.sessions.len() >= num::usize_of_u32(self.config.maxclients) {
             return Some(b"-ERR max number of clients reached\r\n");
         }
-        let is_local = match peer {
-            Endpoint::Unix(_) => true,
-            Endpoint::Tcp(address) => address.ip().to_canonical().is_loopback(),
-        };
         let is_open = self.config.requirepass.is_empty();
-        (self.config.protected_mode && is_open && !is_local).then_some(PROTECTED_MODE)
+        (self.config.protected_mode && is_open && !peer.is_local()).then_some(PROTECTED_MODE)
     }
 
     /// Gives a client a buffer for its replies.

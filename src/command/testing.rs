@@ -67,6 +67,9 @@ impl Host for FakeHost {
     fn allocator_text(&mut self, _name: &str, _: Option<&str>) -> io::Result<Option<String>> {
         Err(io::ErrorKind::NotFound.into())
     }
+    fn allocator_report(&mut self) -> String {
+        "nothing to report".to_owned()
+    }
     fn crash(&mut self, how: Crash) {
         panic!("asked to crash: {how:?}");
     }

@@ -248,6 +248,10 @@ impl Host for Machine {
         }
     }
 
+    fn allocator_report(&mut self) -> String {
+        memory::allocator_report()
+    }
+
     fn crash(&mut self, how: Crash) {
         match how {
             Crash::Segfault => crash::segfault(),

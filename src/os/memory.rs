@@ -135,6 +135,27 @@ pub fn set_background_purge(purge: BackgroundPurge) -> io::Result<()> {
     write_number(c"background_thread", i64::from(purge == BackgroundPurge::On))
 }
 
+/// The allocator's own report, some tens of kilobytes of text.
+#[must_use]
+pub fn allocator_report() -> String {
+    extern "C" fn append(report: *mut libc::c_void, text: *const libc::c_char) {
+        // SAFETY: the pointer is the one passed below, to a live vector that nobody else uses.
+        let report = unsafe { &mut *report.cast::<Vec<u8>>() };
+        // SAFETY: the allocator passes a string that ends in a NUL.
+        let text = unsafe { std::ffi::CStr::from_ptr(text) };
+        report.extend_from_slice(text.to_bytes());
+    }
+    // Large enough that `append`, called by the allocator, need not allocate at every line.
+    let mut report: Vec<u8> = Vec::with_capacity(256 * 1024);
+    let pointer: *mut Vec<u8> = &raw mut report;
+    // SAFETY: `append` is only called during this call, with `pointer`, which stays valid; the
+    // options may be null.
+    unsafe {
+        tikv_jemalloc_sys::malloc_stats_print(Some(append), pointer.cast(), std::ptr::null());
+    }
+    String::from_utf8_lossy(&report).into_owned()
+}
+
 /// What a control of the allocator says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {

@@ -1,0 +1,338 @@
+//! DEBUG: tools for tests, off unless `enable-debug-command` allows them.
+//!
+//! Each tool is one row of [`TOOLS`]. What concerns a capability that is not here yet is absent.
+
+mod digest;
+mod reply;
+
+use super::host::Crash;
+use super::server::ActiveExpire;
+use super::spec::{Flags, Group};
+use super::{Command, Context, Error, Outcome, Spec};
+use crate::base::num;
+use crate::value::{self, Str, string};
+use std::fmt::Write;
+
+/// DEBUG subcommand [arg ...]
+pub static DEBUG: Command = Command { spec: DEBUG_SPEC, handler: Some(debug), subcommands: &[] };
+
+const DEBUG_SPEC: Spec = Spec {
+    name: "debug",
+    summary: "Tools for tests of the server.",
+    complexity: "That of the subcommand.",
+    group: Group::Server,
+    arity: -2,
+    flags: Flags::ADMIN
+        .union(Flags::NOSCRIPT)
+        .union(Flags::LOADING)
+        .union(Flags::STALE)
+        .union(Flags::PROTECTED)
+        .union(Flags::SYSTEM),
+    ..Spec::EMPTY
+};
+
+/// One tool.
+struct Tool {
+    name: &'static str,
+    /// Least and most arguments behind the name.
+    args: (usize, usize),
+    run: fn(&mut Context<'_>) -> Outcome,
+    help: &'static [&'static str],
+}
+
+const ANY: usize = usize::MAX;
+
+/// The tools, in the order of HELP.
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "ASSERT",
+        args: (0, 0),
+        run: |ctx| crash(ctx, Crash::Assert),
+        help: &["ASSERT", "    Crash by a failed assertion."],
+    },
+    Tool {
+        name: "DIGEST",
+        args: (0, 0),
+        run: digest::digest,
+        help: &["DIGEST", "    Reply with a digest of all data."],
+    },
+    Tool {
+        name: "DIGEST-VALUE",
+        args: (0, ANY),
+        run: digest::digest_value,
+        help: &["DIGEST-VALUE <key> [<key> ...]", "    Reply with a digest of each value."],
+    },
+    Tool {
+        name: "ERROR",
+        args: (1, 1),
+        run: |ctx| Err(Error::new(ctx.args.at(2))),
+        help: &["ERROR <string>", "    Reply with an error of this text."],
+    },
+    Tool {
+        name: "LOG",
+        args: (1, 1),
+        run: log,
+        help: &["LOG <message>", "    Write <message> to the log."],
+    },
+    Tool {
+        name: "HTSTATS",
+        args: (1, 2),
+        run: table_stats,
+        help: &["HTSTATS <dbid>", "    Describe the table of a database."],
+    },
+    Tool {
+        name: "MALLCTL",
+        args: (1, 2),
+        run: allocator_number,
+        help: &["MALLCTL <name> [<value>]", "    Read or set a number of the allocator."],
+    },
+    Tool {
+        name: "MALLCTL-STR",
+        args: (1, 2),
+        run: allocator_text,
+        help: &["MALLCTL-STR <name> [<value>]", "    Read a text of the allocator."],
+    },
+    Tool {
+        name: "OBJECT",
+        args: (1, 1),
+        run: object,
+        help: &["OBJECT <key>", "    Describe how the value of <key> is kept."],
+    },
+    Tool {
+        name: "PANIC",
+        args: (0, 0),
+        run: |ctx| crash(ctx, Crash::Panic),
+        help: &["PANIC", "    Crash by a panic."],
+    },
+    Tool {
+        name: "POPULATE",
+        args: (1, 3),
+        run: populate,
+        help: &[
+            "POPULATE <count> [<prefix>] [<size>]",
+            "    Create <count> strings named <prefix>:<number>, <prefix> being 'key' unless given.",
+        ],
+    },
+    Tool {
+        name: "PROTOCOL",
+        args: (1, 1),
+        run: reply::protocol,
+        help: &["PROTOCOL <type>", "    Reply with a test value of a type of the protocol."],
+    },
+    Tool {
+        name: "SEGFAULT",
+        args: (0, 0),
+        run: |ctx| crash(ctx, Crash::Segfault),
+        help: &["SEGFAULT", "    Crash by an access to memory that is not there."],
+    },
+    Tool {
+        name: "SET-ACTIVE-EXPIRE",
+        args: (1, 1),
+        run: set_active_expire,
+        help: &["SET-ACTIVE-EXPIRE <0|1>", "    Whether keys expire when nobody asks for them."],
+    },
+    Tool {
+        name: "SLEEP",
+        args: (1, 1),
+        run: sleep,
+        help: &["SLEEP <seconds>", "    Stop the server for <seconds>; decimals are allowed."],
+    },
+];
+
+fn debug(ctx: &mut Context<'_>) -> Outcome {
+    let word = ctx.args.at(1);
+    let given = ctx.args.len() - 2;
+    if word.eq_ignore_ascii_case(b"help") && given == 0 {
+        let lines: Vec<&str> = TOOLS.iter().flat_map(|tool| tool.help).copied().collect();
+        return ctx.help(&lines);
+    }
+    let tool = TOOLS.iter().find(|tool| tool.name.as_bytes().eq_ignore_ascii_case(word));
+    match tool {
+        Some(tool) if (tool.args.0..=tool.args.1).contains(&given) => (tool.run)(ctx),
+        Some(_) | None => {
+            let mut line = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+            line.extend_from_slice(&word[..word.len().min(128)]);
+            line.extend_from_slice(b"'. Try DEBUG HELP.");
+            Err(Error::new(line))
+        }
+    }
+}
+
+fn crash(ctx: &mut Context<'_>, how: Crash) -> Outcome {
+    ctx.server.host.crash(how);
+    ctx.ok()
+}
+
+fn log(ctx: &mut Context<'_>) -> Outcome {
+    tracing::warn!("DEBUG LOG: {}", ctx.args.at(2).escape_ascii());
+    ctx.ok()
+}
+
+fn sleep(ctx: &mut Context<'_>) -> Outcome {
+    // As in C's strtod, what is no number is zero.
+    let seconds = crate::base::float::parse_f64(ctx.args.at(2)).unwrap_or(0.0);
+    let micros = num::u64_truncated((seconds * 1e6).clamp(0.0, 1e15));
+    ctx.server.host.sleep(micros);
+    ctx.ok()
+}
+
+fn set_active_expire(ctx: &mut Context<'_>) -> Outcome {
+    let is_off = ctx.args.at(2) == b"0";
+    ctx.server.active_expire = if is_off { ActiveExpire::Off } else { ActiveExpire::On };
+    ctx.ok()
+}
+
+fn table_stats(ctx: &mut Context<'_>) -> Outcome {
+    let out_of_range = Error::fixed("ERR Out of range database");
+    let index = usize::try_from(ctx.integer(2)?).map_err(|_| out_of_range.clone())?;
+    if index >= ctx.server.keyspace.len() {
+        return Err(out_of_range);
+    }
+    let stats = ctx.server.keyspace.db(index).table_stats();
+    let mut text = String::from("[Dictionary HT]\nHash table 0 stats (main hash table):\n");
+    if stats.items == 0 {
+        text.push_str("No stats available for empty dictionaries\n");
+    } else {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            " table size: {}\n number of elements: {}\n buckets: {}\n child buckets: {}\n \
+             elements with an expiry: {}\n longest chain: {}\n",
+            stats.buckets * 7,
+            stats.items,
+            stats.buckets,
+            stats.children,
+            stats.marked,
+            stats.longest_chain
+        );
+    }
+    ctx.session.output.verbatim("txt", text.as_bytes());
+    Ok(())
+}
+
+fn object(ctx: &mut Context<'_>) -> Outcome {
+    let (db, key) = (ctx.session.db, ctx.key(2));
+    let policy = ctx.server.keyspace.policy();
+    let Some(entry) = ctx.server.keyspace.peek(db, key) else { return Err(Error::NO_SUCH_KEY) };
+    let text = format!(
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        entry.as_raw(),
+        value::encoding_of(&entry),
+        serialized_len(&entry),
+        entry.access(),
+        policy.idle_s(entry.access()).unwrap_or(0)
+    );
+    ctx.session.output.simple(&text);
+    Ok(())
+}
+
+/// Bytes of the value in a snapshot, before compression.
+fn serialized_len(entry: &value::Entry) -> usize {
+    let Some(string) = Str::of(entry) else { return 0 };
+    match string.integer() {
+        Some(n) if i8::try_from(n).is_ok() => 2,
+        Some(n) if i16::try_from(n).is_ok() => 3,
+        Some(n) if i32::try_from(n).is_ok() => 5,
+        Some(_) | None => {
+            let len = string.len();
+            let head = match len {
+                0..64 => 1,
+                64..16_384 => 2,
+                _ => 5,
+            };
+            head + len
+        }
+    }
+}
+
+fn populate(ctx: &mut Context<'_>) -> Outcome {
+    let out_of_range = || Error::fixed("ERR value is out of range, must be positive");
+    let positive = |n: i64| u64::try_from(n).map_err(|_| out_of_range());
+    let count = positive(ctx.integer(2)?)?;
+    let prefix = ctx.args.get(3).unwrap_or(b"key").to_vec();
+    let size = match ctx.args.get(4) {
+        Some(_) => Some(num::usize_of(positive(ctx.integer(4)?)?)),
+        None => None,
+    };
+    if size.is_some_and(|size| size > ctx.server.config.proto_max_bulk_len) {
+        return Err(Error::STRING_TOO_LONG);
+    }
+    let db = ctx.session.db;
+    for n in 0..count {
+        let mut name = prefix.clone();
+        name.push(b':');
+        num::write_u64(&mut name, n);
+        let key = ctx.server.keyspace.key(&name);
+        if ctx.server.keyspace.peek(db, key).is_some() {
+            continue;
+        }
+        let mut content = format!("value:{n}").into_bytes();
+        if let Some(size) = size {
+            content.resize(size, 0);
+        }
+        ctx.server.keyspace.insert(db, key, string::new_value(&content), None);
+    }
+    ctx.ok()
+}
+
+fn allocator_number(ctx: &mut Context<'_>) -> Outcome {
+    let name = String::from_utf8_lossy(ctx.args.at(2)).into_owned();
+    let value = if ctx.args.len() > 3 { Some(ctx.integer(3)?) } else { None };
+    let result = ctx.server.host.allocator_number(&name, value);
+    let number = result.map_err(|error| Error::new(format!("ERR {error}")))?;
+    ctx.reply_integer(number)
+}
+
+fn allocator_text(ctx: &mut Context<'_>) -> Outcome {
+    let name = String::from_utf8_lossy(ctx.args.at(2)).into_owned();
+    let value = ctx.args.get(3).map(|value| String::from_utf8_lossy(value).into_owned());
+    let result = ctx.server.host.allocator_text(&name, value.as_deref());
+    match result.map_err(|error| Error::new(format!("ERR {error}")))? {
+        Some(text) => ctx.session.output.text(&text),
+        None => ctx.session.output.ok(),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::{Bench, check};
+    use crate::config::{Config, Permission};
+
+    pub(super) fn bench() -> Bench {
+        let config = Config { enable_debug_command: Permission::Yes, ..Config::default() };
+        Bench::with(config)
+    }
+
+    #[test]
+    fn it_is_off_by_default() {
+        check(
+            "DEBUG DIGEST",
+            "-ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+             \"local\", you can run it from a local connection, otherwise you need to set this \
+             option in the configuration file, and then restart the server.",
+        );
+    }
+
+    #[test]
+    fn populate_creates_what_is_missing() {
+        bench().check(
+            "SET key:1 mine; DEBUG POPULATE 3; GET key:0; GET key:1; DEBUG POPULATE 1 p 9; GET p:0",
+            "+OK +OK $value:0 $mine +OK $value:0\\x00\\x00",
+        );
+        bench().check(
+            "DEBUG POPULATE -1; DEBUG POPULATE x",
+            "-ERR value is out of range, must be positive \
+             -ERR value is not an integer or out of range",
+        );
+    }
+
+    #[test]
+    fn unknown_tools_are_refused() {
+        bench().check(
+            "DEBUG NOPE; DEBUG SLEEP",
+            "-ERR unknown subcommand or wrong number of arguments for 'NOPE'. Try DEBUG HELP. \
+             -ERR unknown subcommand or wrong number of arguments for 'SLEEP'. Try DEBUG HELP.",
+        );
+    }
+}
