@@ -87,9 +87,10 @@ def unpack_programs(apt, part, path):
         shutil.copy2(library, whole + "/lib")  # follows links
     for name, file in PROGRAMS.items():
         shutil.copy2(f"{root}/usr/bin/{file}", f"{whole}/lib/{name}")
-        # `exec` keeps the process id; the server's own name tells it what to be.
+        # `exec` keeps the process id; the name it is called by tells the server what to be.
         with open(f"{whole}/bin/{name}", "w") as f:
-            f.write(f'#!/bin/sh\nLD_LIBRARY_PATH="{path}/lib" exec "{path}/lib/{name}" "$@"\n')
+            f.write(f'#!/bin/bash\nexport LD_LIBRARY_PATH="{path}/lib"\n'
+                    f'exec -a "$0" "{path}/lib/{name}" "$@"\n')
         os.chmod(f"{whole}/bin/{name}", 0o755)
     os.rename(whole, path)
 
