@@ -1,6 +1,6 @@
 //! The hash table: its bytes and probes by size, then its speed.
 //!
-//! `cargo bench --bench dict` prints a table of shapes first. Keys have 16 bytes, and allocations
+//! `cargo bench --bench dict` prints a table of shapes first; a filter leaves it out. Keys have 16 bytes, and allocations
 //! are made by jemalloc as in the server. Results: `docs/design/dict.md`.
 
 use carnelian::base::hash::HashKey;
@@ -18,7 +18,10 @@ const BATCH: usize = 64;
 const SIZES: [u64; 4] = [100, 10_000, 1_000_000, 10_000_000];
 
 fn main() {
-    print_shapes();
+    // Not when a filter asks for something else.
+    if std::env::args().skip(1).all(|argument| argument.starts_with("--")) {
+        print_shapes();
+    }
     divan::main();
 }
 
@@ -105,28 +108,28 @@ fn prefetched(dict: &Dict<Member>, keys: &[Key]) -> usize {
     hashes.iter().zip(keys).filter(|(hash, key)| dict.find(**hash, *key).is_some()).count()
 }
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_count = 200, sample_size = 50)]
 fn find_hit(bencher: Bencher, items: u64) {
     lookups(bencher, items, 0, one_by_one);
 }
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_count = 200, sample_size = 50)]
 fn find_hit_prefetched(bencher: Bencher, items: u64) {
     lookups(bencher, items, 0, prefetched);
 }
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_count = 200, sample_size = 50)]
 fn find_miss(bencher: Bencher, items: u64) {
     lookups(bencher, items, items, one_by_one);
 }
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_count = 200, sample_size = 50)]
 fn find_miss_prefetched(bencher: Bencher, items: u64) {
     lookups(bencher, items, items, prefetched);
 }
 
 /// The same work by the standard library's table, without its own hashing of the result.
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_count = 200, sample_size = 50)]
 fn find_hit_in_hash_map(bencher: Bencher, items: u64) {
     let map: std::collections::HashMap<Box<[u8]>, ()> =
         (0..items).map(|n| (Box::from(key(n).as_slice()), ())).collect();
@@ -137,11 +140,6 @@ fn find_hit_in_hash_map(bencher: Bencher, items: u64) {
         let batch = black_box(batches.next().expect("an endless cycle"));
         assert_eq!(batch.iter().filter(|key| map.contains_key(key.as_slice())).count(), BATCH);
     });
-}
-
-#[divan::bench(args = [100, 10_000, 1_000_000], sample_count = 20)]
-fn insert_all_then_drop(bencher: Bencher, items: u64) {
-    bencher.counter(ItemsCount::new(items)).bench_local(|| with(items).len());
 }
 
 #[divan::bench(args = [100, 10_000, 1_000_000], sample_count = 20)]
@@ -161,7 +159,29 @@ fn remove_all(bencher: Bencher, items: u64) {
     );
 }
 
-#[divan::bench(args = [1_000_000])]
+#[divan::bench(args = [100, 10_000, 1_000_000], sample_count = 20)]
+fn drop_all(bencher: Bencher, items: u64) {
+    bencher
+        .counter(ItemsCount::new(items))
+        .with_inputs(|| with(items))
+        .bench_local_values(|dict| drop(dict));
+}
+
+/// All items in turn, with as much work for each as writing it out.
+#[divan::bench(args = [100, 10_000, 1_000_000], sample_count = 20)]
+fn iterate(bencher: Bencher, items: u64) {
+    let mut numbers: Vec<u64> = (0..items).collect();
+    Rng::seeded(7).shuffle(&mut numbers);
+    let mut dict = with(0);
+    numbers.into_iter().for_each(|n| add(&mut dict, n));
+    bencher.counter(ItemsCount::new(items)).bench_local(|| {
+        dict.iter().fold(0, |sum, item| {
+            (0..5).fold(sum, |sum, _| sum ^ dict.hash(black_box(item.as_bytes())))
+        })
+    });
+}
+
+#[divan::bench(args = [1_000_000], sample_count = 200, sample_size = 50)]
 fn random(bencher: Bencher, items: u64) {
     let dict = with(items);
     let mut rng = Rng::seeded(7);

@@ -172,6 +172,18 @@ impl Bucket {
         self.child().map(|child| unsafe { child.as_ref() })
     }
 
+    /// This bucket and those chained to it.
+    #[inline]
+    pub(super) fn chain(&self) -> impl Iterator<Item = &Bucket> {
+        std::iter::successors(Some(self), |bucket| bucket.next())
+    }
+
+    /// The words of all items in the chain.
+    #[inline]
+    pub(super) fn chain_words(&self) -> impl Iterator<Item = Word> {
+        self.chain().flat_map(|bucket| bucket.taken().map(|slot| bucket.word(slot)))
+    }
+
     /// A free slot.
     #[inline]
     fn vacancy(&self) -> Option<usize> {
@@ -364,21 +376,20 @@ unsafe fn close_gap(head: NonNull<Bucket>, mut gap: Place, children: &mut usize)
 /// # Safety
 /// `head` starts a chain of a table the caller has borrowed exclusively.
 pub(super) unsafe fn pop(head: NonNull<Bucket>, children: &mut usize) -> Option<Word> {
-    // SAFETY: our own contract; the borrow ends with the statement.
-    let slot = unsafe { head.as_ref() }.taken().last();
-    let mut bucket = head;
-    let slot = match slot {
-        Some(slot) => slot,
-        // Only a leaked guard leaves an empty head with a child.
-        None => {
-            // SAFETY: as above.
-            bucket = unsafe { head.as_ref() }.child()?;
-            // SAFETY: a child of `head`, ours alone by the contract.
-            unsafe { bucket.as_ref() }.taken().last()?
+    let mut at = head;
+    loop {
+        // SAFETY: `at` is `head` or a child of it, ours alone by the contract.
+        let bucket = unsafe { at.as_ref() };
+        match (bucket.taken().last(), bucket.child()) {
+            (Some(slot), _) => {
+                // SAFETY: `at` is in the chain and `slot` is taken.
+                return Some(unsafe { remove(head, Place { bucket: at, slot }, children) });
+            }
+            // Only a leaked guard leaves an empty bucket with a child.
+            (None, Some(child)) => at = child,
+            (None, None) => return None,
         }
-    };
-    // SAFETY: `bucket` is in the chain and `slot` is taken.
-    Some(unsafe { remove(head, Place { bucket, slot }, children) })
+    }
 }
 
 /// Empties the chain of `head`. What the iterator is not asked for is leaked, not freed.

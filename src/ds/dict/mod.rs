@@ -301,12 +301,8 @@ impl<T: Item> Dict<T> {
 
     /// Counts one marked item less, in bucket `home`, whose word is already clear or gone.
     fn unmark(&mut self, home: usize) {
-        let mut bucket = Some(self.segments.bucket(home));
-        let mut marked = false;
-        while let Some(view) = bucket {
-            marked |= view.taken().any(|slot| view.word(slot).mark() == Mark::Set);
-            bucket = view.next();
-        }
+        let head = self.segments.bucket(home);
+        let marked = head.chain_words().any(|word| word.mark() == Mark::Set);
         let marks = self.marks_mut();
         marks.len -= 1;
         if !marked {
@@ -336,10 +332,26 @@ impl<T: Item> Dict<T> {
                 return Some(unsafe { T::from_raw(word.raw()) });
             }
             self.segments.pop();
+            self.prefetch_items_of(self.segments.count().wrapping_sub(AHEAD));
         }
         None
     }
+
+    /// Starts loading the items in the first bucket of a chain, for whoever visits all in order. Of
+    /// a bucket that is not there, none.
+    #[inline]
+    fn prefetch_items_of(&self, index: usize) {
+        if index < self.segments.count() {
+            let bucket = self.segments.bucket(index);
+            for slot in bucket.taken() {
+                prefetch_item(bucket.word(slot));
+            }
+        }
+    }
 }
+
+/// How many buckets ahead items are prefetched when all are visited.
+const AHEAD: usize = 4;
 
 impl<T: Item> Drop for Dict<T> {
     fn drop(&mut self) {
@@ -366,14 +378,20 @@ fn prefetch_match(bucket: &Bucket, tag: u8, fragment: u16) -> bool {
     for slot in bucket.matches(tag) {
         let word = bucket.word(slot);
         if word.fragment() == fragment {
-            let item = word.raw().as_ptr();
-            prefetch(item);
-            // Most items are small but not aligned to a line: take the one they may end in.
-            prefetch(item.wrapping_add(CACHE_LINE - 1));
+            prefetch_item(word);
             return true;
         }
     }
     false
+}
+
+/// Starts loading the beginning of an item.
+#[inline]
+fn prefetch_item(word: Word) {
+    let item = word.raw().as_ptr();
+    prefetch(item);
+    // Most items are small but not aligned to a line: take the one they may end in.
+    prefetch(item.wrapping_add(CACHE_LINE - 1));
 }
 
 /// Starts loading the cache line at `address`, which may be any.

@@ -1,10 +1,10 @@
 //! Visiting items: all of them, in steps, at random, the marked ones.
 
 use super::bucket::Bucket;
-use super::{Dict, Item, Mark, Ref};
+use super::{AHEAD, Dict, Item, Mark, Ref};
 use crate::base::rng::Rng;
 
-/// Positions a random bucket is tried at before the search goes on from neighbour to neighbour.
+/// Random buckets tried before the search goes on from neighbour to neighbour.
 const RANDOM_TRIES: usize = 100;
 
 /// The shape of a table, for DEBUG HTSTATS.
@@ -39,7 +39,7 @@ impl<T: Item> Dict<T> {
         // Think of hashes with their bits reversed, as numbers. Each bucket then is an interval,
         // and the buckets cover all numbers at any time, whatever was split or merged. The cursor
         // is a number up to which everything has been visited: go to the end of its interval.
-        visit_chain(self.segments.bucket(home.index), f);
+        self.items_in(home.index).for_each(f);
         (cursor | !home.mask).reverse_bits().wrapping_add(1).reverse_bits()
     }
 
@@ -60,17 +60,15 @@ impl<T: Item> Dict<T> {
         // A bucket is taken with a chance proportional to its items, so that all are equal.
         let full = 2 * (self.len / count) + 4;
         for _ in 0..RANDOM_TRIES {
-            let head = self.segments.bucket(rng.below_usize(count));
-            let items = chain_len(head);
+            let index = rng.below_usize(count);
+            let items = self.items_in(index).count();
             if items > rng.below_usize(full) {
-                return Some(self.nth(head, rng.below_usize(items)));
+                return self.items_in(index).nth(rng.below_usize(items));
             }
         }
         // Few items in many buckets: only while shrinking is put off.
         let start = rng.below_usize(count);
-        let order = (start..count).chain(0..start).map(|index| self.segments.bucket(index));
-        let head = order.into_iter().find(|head| chain_len(head) > 0)?;
-        Some(self.nth(head, rng.below_usize(chain_len(head))))
+        (start..count).chain(0..start).find_map(|index| self.items_in(index).next())
     }
 
     /// Visits up to `items` items from neighbouring buckets, beginning at a random one. Visits all,
@@ -80,12 +78,10 @@ impl<T: Item> Dict<T> {
         let mut left = items.min(self.len);
         let mut index = if left == 0 { 0 } else { rng.below_usize(count) };
         while left > 0 {
-            visit_chain(self.segments.bucket(index), |item| {
-                if left > 0 {
-                    left -= 1;
-                    f(item);
-                }
-            });
+            for item in self.items_in(index).take(left) {
+                left -= 1;
+                f(item);
+            }
             index = if index + 1 == count { 0 } else { index + 1 };
         }
     }
@@ -112,14 +108,14 @@ impl<T: Item> Dict<T> {
         let mut at = from;
         for _ in 0..buckets {
             let Some(index) = marks.next(at) else { return 0 };
-            self.visit_marked(index, &mut f);
+            self.marked_in(index).for_each(&mut f);
             at = index + 1;
         }
         if marks.next(at).is_some() { at } else { 0 }
     }
 
-    /// A random marked item. All have a chance, larger if the
-    /// buckets before have no marked items. O(1), not counting the skipping of unmarked buckets.
+    /// A random marked item. All have a chance, larger if the buckets before have no marked items.
+    /// O(1), not counting the skipping of unmarked buckets.
     pub fn random_marked(&self, rng: &mut Rng) -> Option<Ref<'_, T>> {
         let marks = self.marks.as_ref()?;
         if marks.len == 0 {
@@ -127,10 +123,9 @@ impl<T: Item> Dict<T> {
         }
         let start = rng.below_usize(self.segments.count());
         let index = marks.next(start).or_else(|| marks.next(0))?;
-        let mut found = Vec::new();
-        self.visit_marked(index, &mut |item| found.push(item));
-        let chosen = rng.below_usize(found.len().max(1));
-        found.into_iter().nth(chosen)
+        let count = self.marked_in(index).count();
+        // Not 0, unless a guard was forgotten.
+        self.marked_in(index).nth(rng.below_usize(count.max(1)))
     }
 
     /// The shape of the table. O(n).
@@ -146,7 +141,7 @@ impl<T: Item> Dict<T> {
         };
         for index in 0..self.segments.count() {
             let (mut items, mut chain) = (0, 0);
-            for bucket in Chain(Some(self.segments.bucket(index))) {
+            for bucket in self.segments.bucket(index).chain() {
                 stats.depth[chain.min(stats.depth.len() - 1)] += bucket.count();
                 items += bucket.count();
                 chain += 1;
@@ -157,55 +152,19 @@ impl<T: Item> Dict<T> {
         stats
     }
 
-    fn visit_marked<'a>(&'a self, index: usize, f: &mut impl FnMut(Ref<'a, T>)) {
-        for bucket in Chain(Some(self.segments.bucket(index))) {
-            for word in bucket.taken().map(|slot| bucket.word(slot)) {
-                if word.mark() == Mark::Set {
-                    // SAFETY: an item of ours, and `self` is borrowed for `'a`.
-                    f(unsafe { Ref::from_raw(word.raw()) });
-                }
-            }
-        }
+    /// The marked items of bucket `index`.
+    fn marked_in(&self, index: usize) -> impl Iterator<Item = Ref<'_, T>> {
+        let words = self.segments.bucket(index).chain_words();
+        let marked = words.filter(|word| word.mark() == Mark::Set);
+        // SAFETY: an item of ours, and `self` is borrowed as long as the result.
+        marked.map(|word| unsafe { Ref::from_raw(word.raw()) })
     }
 
-    /// The item number `n` of a chain, which must have more.
-    fn nth<'a>(&'a self, head: &'a Bucket, mut n: usize) -> Ref<'a, T> {
-        let mut bucket = head;
-        while n >= bucket.count() {
-            n -= bucket.count();
-            bucket = bucket.next().expect("n is below the items of the chain");
-        }
-        let slot = bucket.taken().nth(n).expect("n is below the items of the bucket");
-        // SAFETY: an item of ours, and `self` is borrowed for `'a`.
-        unsafe { Ref::from_raw(bucket.word(slot).raw()) }
-    }
-}
-
-/// The buckets of a chain.
-struct Chain<'a>(Option<&'a Bucket>);
-
-impl<'a> Iterator for Chain<'a> {
-    type Item = &'a Bucket;
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a Bucket> {
-        let bucket = self.0?;
-        self.0 = bucket.next();
-        Some(bucket)
-    }
-}
-
-fn chain_len(head: &Bucket) -> usize {
-    Chain(Some(head)).map(Bucket::count).sum()
-}
-
-/// Visits the items of a chain of a dict of `T`, borrowed for `'a`.
-fn visit_chain<'a, T: Item + 'a>(head: &'a Bucket, mut f: impl FnMut(Ref<'a, T>)) {
-    for bucket in Chain(Some(head)) {
-        for slot in bucket.taken() {
-            // SAFETY: the word of a taken slot holds an item, and the dict is borrowed for `'a`.
-            f(unsafe { Ref::from_raw(bucket.word(slot).raw()) });
-        }
+    /// The items of bucket `index`.
+    fn items_in(&self, index: usize) -> impl Iterator<Item = Ref<'_, T>> {
+        let words = self.segments.bucket(index).chain_words();
+        // SAFETY: an item of ours, and `self` is borrowed as long as the result.
+        words.map(|word| unsafe { Ref::from_raw(word.raw()) })
     }
 }
 
@@ -234,6 +193,7 @@ impl<'a, T: Item> Iterator for Iter<'a, T> {
             } else if self.next_bucket < self.dict.segments.count() {
                 self.bucket = Some(self.dict.segments.bucket(self.next_bucket));
                 self.next_bucket += 1;
+                self.dict.prefetch_items_of(self.next_bucket + AHEAD);
             } else {
                 return None;
             }
