@@ -14,10 +14,10 @@ use std::fmt::{self, Write};
 use std::io;
 use std::panic::PanicHookInfo;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use super::log;
-use super::log::sink::FdWriter;
+use super::log::sink::{self, FdWriter};
 use super::signal::{Action, set_action};
 
 /// A part of the report that the server itself writes: `INFO OUTPUT`, `CLIENT LIST OUTPUT`.
@@ -35,6 +35,8 @@ pub struct Section {
 const FAULTS: [libc::c_int; 5] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
 const SECTIONS_MAX: usize = 4;
+/// Addresses, names, registers and the sections.
+const STAGES: usize = 3 + SECTIONS_MAX;
 const STAGE_TIMEOUT_S: u32 = if cfg!(test) { 2 } else { 5 };
 const FRAMES_MAX: usize = 128;
 /// Room for the unwinder and the reader of debug information.
@@ -50,8 +52,12 @@ static REPORTER: AtomicI32 = AtomicI32::new(0);
 static STAGE: AtomicUsize = AtomicUsize::new(0);
 /// The signal that is raised again at the end.
 static CAUSE: AtomicI32 = AtomicI32::new(0);
-/// The first fault's context: valid as long as that handler's frame, which never returns.
-static CONTEXT: AtomicPtr<libc::ucontext_t> = AtomicPtr::new(ptr::null_mut());
+/// The registers at the first fault, in the order of [`REGISTER_NAMES`]; zeros after a panic.
+/// Copied, since a handler that runs out of stack starts again at its top, over the first frame.
+static REGISTERS: [AtomicU64; REGISTER_NAMES.len()] =
+    [const { AtomicU64::new(0) }; REGISTER_NAMES.len()];
+/// Faults so far, the report's own included.
+static FAULTS_SEEN: AtomicUsize = AtomicUsize::new(0);
 /// How many frames the unwinder found.
 static FRAMES: AtomicUsize = AtomicUsize::new(0);
 
@@ -167,13 +173,18 @@ extern "C" fn on_fault(
 ) {
     if become_reporter() == Turn::First {
         CAUSE.store(signal, Ordering::Release);
-        CONTEXT.store(context.cast(), Ordering::Release);
+        // SAFETY: the kernel passes a valid context to a handler that asked for one.
+        let values = register_values(unsafe { &*context.cast() });
+        for (register, value) in REGISTERS.iter().zip(values) {
+            register.store(value, Ordering::Release);
+        }
         arm();
-        let mut out = begin();
         // SAFETY: the kernel passes a valid siginfo to a handler that asked for one.
-        let info = unsafe { &*info };
-        describe_fault(&mut out, signal, info);
-        out.flush();
+        describe_fault(signal, unsafe { &*info });
+    }
+    // A handler whose stack is too small for a stage, or for any, starts again at its top.
+    if FAULTS_SEEN.fetch_add(1, Ordering::AcqRel) > STAGES {
+        finish();
     }
     run_stages();
 }
@@ -239,7 +250,9 @@ fn begin() -> FdWriter {
     out
 }
 
-fn describe_fault(out: &mut FdWriter, signal: libc::c_int, info: &libc::siginfo_t) {
+#[inline(never)]
+fn describe_fault(signal: libc::c_int, info: &libc::siginfo_t) {
+    let out = &mut begin();
     let (version, code) = (env!("CARGO_PKG_VERSION"), info.si_code);
     let headline = format_args!("Carnelian {version} crashed by signal: {signal}, si_code: {code}");
     log::warning_from_handler(out, headline);
@@ -252,8 +265,9 @@ fn describe_fault(out: &mut FdWriter, signal: libc::c_int, info: &libc::siginfo_
         let address = unsafe { info.si_addr() };
         log::warning_from_handler(out, format_args!("Accessing address: {address:p}"));
     }
-    let mut context = machine_context();
-    if let Some((_, counter)) = context.by_ref().find(|(name, _)| *name == PROGRAM_COUNTER) {
+    let counter = REGISTER_NAMES.iter().position(|name| matches!(*name, "RIP" | "PC"));
+    if let Some(register) = counter.and_then(|index| REGISTERS.get(index)) {
+        let counter = register.load(Ordering::Acquire);
         let text = format_args!("Crashed running the instruction at: {counter:#x}");
         log::warning_from_handler(out, text);
     }
@@ -261,41 +275,39 @@ fn describe_fault(out: &mut FdWriter, signal: libc::c_int, info: &libc::siginfo_
 
 /// Runs the stages that are left and ends the process.
 fn run_stages() -> ! {
-    let mut out = FdWriter::new(log::fd());
     loop {
         let stage = STAGE.fetch_add(1, Ordering::AcqRel);
         arm();
         match stage {
-            0 => addresses(&mut out),
-            1 => names(&mut out),
-            2 => registers(&mut out),
-            _ => match SECTIONS.get(stage - 3) {
-                Some(slot) => section(&mut out, slot),
-                None => break,
-            },
+            0 => addresses(),
+            1 => names(),
+            2 => registers(),
+            3..STAGES => section(&SECTIONS[stage - 3]),
+            _ => break,
         }
-        out.flush();
     }
-    let _ = out.write_str(concat!(
-        "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n",
-        "       This is a bug in Carnelian, or broken memory. Please report it with all of the\n",
-        "       text above and the last lines of the log before it.\n\n",
-    ));
-    out.flush();
+    sink::write_all(
+        log::fd(),
+        b"\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n       \
+          This is a bug in Carnelian, or broken memory. Please report it with all of the\n       \
+          text above and the last lines of the log before it.\n\n",
+    );
     finish()
 }
 
 /// The calls that led here, as addresses the linker's tools can read.
-fn addresses(out: &mut FdWriter) {
-    let _ = out.write_str("\n------ STACK TRACE ------\nAddresses:\n");
-    out.flush();
+#[inline(never)]
+fn addresses() {
+    sink::write_all(log::fd(), b"\n------ STACK TRACE ------\nAddresses:\n");
     let (frames, count) = unwind();
     FRAMES.store(count, Ordering::Relaxed);
     print_frames(&frames[..count]);
 }
 
 /// The same with names and lines, which needs the heap.
-fn names(out: &mut FdWriter) {
+#[inline(never)]
+fn names() {
+    let out = &mut FdWriter::new(log::fd());
     if FRAMES.load(Ordering::Relaxed) == FRAMES_MAX {
         let _ = out.write_str("\nThe stack is too deep to name its frames.\n");
     } else {
@@ -304,21 +316,26 @@ fn names(out: &mut FdWriter) {
     let _ = out.write_str("\n------ STACK TRACE DONE ------\n");
 }
 
-fn registers(out: &mut FdWriter) {
-    if CONTEXT.load(Ordering::Acquire).is_null() {
+#[inline(never)]
+fn registers() {
+    let out = &mut FdWriter::new(log::fd());
+    let values = REGISTERS.each_ref().map(|register| register.load(Ordering::Acquire));
+    if values.iter().all(|value| *value == 0) {
         return;
     }
     let _ = out.write_str("\n------ REGISTERS ------\n");
-    for (index, (name, value)) in machine_context().enumerate() {
+    for (index, (name, value)) in REGISTER_NAMES.iter().zip(values).enumerate() {
         let separator = if index % 4 == 3 { '\n' } else { ' ' };
         let _ = write!(out, "{name:>3}:{value:016x}{separator}");
     }
     let _ = out.write_str("\n");
 }
 
-fn section(out: &mut FdWriter, slot: &AtomicPtr<Section>) {
+#[inline(never)]
+fn section(slot: &AtomicPtr<Section>) {
     // SAFETY: the slot is null or holds a `&'static Section`; `add_section` is the only writer.
     let Some(section) = (unsafe { slot.load(Ordering::Acquire).as_ref() }) else { return };
+    let out = &mut FdWriter::new(log::fd());
     let _ = write!(out, "\n------ {} ------\n", section.title);
     out.flush();
     (section.write)(out);
@@ -377,60 +394,56 @@ fn unwind() -> ([*mut libc::c_void; FRAMES_MAX], usize) {
 #[cfg(not(target_env = "gnu"))]
 fn print_frames(_: &[*mut libc::c_void]) {}
 
-/// The name of the register that holds the address of the instruction.
 #[cfg(target_arch = "x86_64")]
-const PROGRAM_COUNTER: &str = "RIP";
-#[cfg(not(target_arch = "x86_64"))]
-const PROGRAM_COUNTER: &str = "PC";
+const REGISTER_NAMES: [&str; 19] = [
+    "RAX", "RBX", "RCX", "RDX", "RDI", "RSI", "RBP", "RSP", "R8", "R9", "R10", "R11", "R12", "R13",
+    "R14", "R15", "RIP", "EFL", "ERR",
+];
 
-/// The registers at the fault; nothing after a panic.
 #[cfg(target_arch = "x86_64")]
-fn machine_context() -> impl Iterator<Item = (&'static str, u64)> {
-    const NAMES: [(&str, libc::c_int); 19] = [
-        ("RAX", libc::REG_RAX),
-        ("RBX", libc::REG_RBX),
-        ("RCX", libc::REG_RCX),
-        ("RDX", libc::REG_RDX),
-        ("RDI", libc::REG_RDI),
-        ("RSI", libc::REG_RSI),
-        ("RBP", libc::REG_RBP),
-        ("RSP", libc::REG_RSP),
-        ("R8", libc::REG_R8),
-        ("R9", libc::REG_R9),
-        ("R10", libc::REG_R10),
-        ("R11", libc::REG_R11),
-        ("R12", libc::REG_R12),
-        ("R13", libc::REG_R13),
-        ("R14", libc::REG_R14),
-        ("R15", libc::REG_R15),
-        ("RIP", libc::REG_RIP),
-        ("EFL", libc::REG_EFL),
-        ("ERR", libc::REG_ERR),
-    ];
-    // SAFETY: null, or the context of a handler that has not returned.
-    let context = unsafe { CONTEXT.load(Ordering::Acquire).as_ref() };
-    context.into_iter().flat_map(|context| {
-        NAMES.iter().map(|(name, index)| {
-            let index = usize::try_from(*index).expect("register numbers are positive");
-            (*name, context.uc_mcontext.gregs[index].cast_unsigned())
-        })
+fn register_values(context: &libc::ucontext_t) -> [u64; REGISTER_NAMES.len()] {
+    [
+        libc::REG_RAX,
+        libc::REG_RBX,
+        libc::REG_RCX,
+        libc::REG_RDX,
+        libc::REG_RDI,
+        libc::REG_RSI,
+        libc::REG_RBP,
+        libc::REG_RSP,
+        libc::REG_R8,
+        libc::REG_R9,
+        libc::REG_R10,
+        libc::REG_R11,
+        libc::REG_R12,
+        libc::REG_R13,
+        libc::REG_R14,
+        libc::REG_R15,
+        libc::REG_RIP,
+        libc::REG_EFL,
+        libc::REG_ERR,
+    ]
+    .map(|number| {
+        let index = usize::try_from(number).expect("register numbers are positive");
+        context.uc_mcontext.gregs[index].cast_unsigned()
     })
 }
 
 #[cfg(target_arch = "aarch64")]
-fn machine_context() -> impl Iterator<Item = (&'static str, u64)> {
-    // SAFETY: null, or the context of a handler that has not returned.
-    let context = unsafe { CONTEXT.load(Ordering::Acquire).as_ref() };
-    context.into_iter().flat_map(|context| {
-        let registers = &context.uc_mcontext;
-        let [frame, link] = [registers.regs[29], registers.regs[30]];
-        [("FP", frame), ("LR", link), ("SP", registers.sp), ("PC", registers.pc)]
-    })
+const REGISTER_NAMES: [&str; 4] = ["FP", "LR", "SP", "PC"];
+
+#[cfg(target_arch = "aarch64")]
+fn register_values(context: &libc::ucontext_t) -> [u64; REGISTER_NAMES.len()] {
+    let registers = &context.uc_mcontext;
+    [registers.regs[29], registers.regs[30], registers.sp, registers.pc]
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn machine_context() -> impl Iterator<Item = (&'static str, u64)> {
-    std::iter::empty()
+const REGISTER_NAMES: [&str; 0] = [];
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn register_values(_: &libc::ucontext_t) -> [u64; 0] {
+    []
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "system calls; each block carries its proof")]
 
+pub mod affinity;
 pub mod banner;
 pub mod clock;
 pub mod config_file;

@@ -141,13 +141,13 @@ pub(crate) fn write_all(fd: RawFd, bytes: &[u8]) {
 /// descriptor when the buffer is full, on [`FdWriter::flush`] and when the writer is dropped.
 pub(crate) struct FdWriter {
     fd: RawFd,
-    buffer: [u8; 1024],
+    buffer: [u8; 256],
     filled: usize,
 }
 
 impl FdWriter {
     pub(crate) fn new(fd: RawFd) -> FdWriter {
-        FdWriter { fd, buffer: [0; 1024], filled: 0 }
+        FdWriter { fd, buffer: [0; 256], filled: 0 }
     }
 
     pub(crate) fn flush(&mut self) {
