@@ -62,6 +62,10 @@ pub struct Reactor {
     unread: Vec<usize>,
     /// Clients whose replies exceeded what one turn may write.
     unwritten: Vec<usize>,
+    /// The time when the last wait ended, and the tick at that time.
+    woken: Now,
+    /// See `woken`.
+    woken_tick: u64,
     /// When the clock that times commands is to be compared with the system's again.
     resync_at_ns: u64,
 }
@@ -106,6 +110,8 @@ impl Reactor {
             buffer: vec![0; TAIL_BYTES_MAX + READ_BYTES].into_boxed_slice(),
             unread: Vec::new(),
             unwritten: Vec::new(),
+            woken: now(),
+            woken_tick: clock::ticks(),
             resync_at_ns: 0,
         }
     }
@@ -130,12 +136,7 @@ impl Reactor {
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<Turn> {
-        let now = now();
-        if now.mono_ns >= self.resync_at_ns {
-            self.resync_at_ns = now.mono_ns + RESYNC_NS;
-            clock::resync();
-        }
-        let wait_ms = self.node.tick(now);
+        let wait_ms = self.node.tick(self.now());
         self.flush();
         let busy = !self.unread.is_empty() || !self.unwritten.is_empty() || self.accepts_wait();
         let timeout = Duration::from_millis(if busy { 0 } else { wait_ms });
@@ -144,7 +145,7 @@ impl Reactor {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Turn::Continue),
             Err(error) => return Err(error),
         }
-        let started = clock::monotonic_ns();
+        self.read_clocks();
         let commands_before = self.node.server.stats.commands;
         let mut ended = Turn::Continue;
         for event in events.iter() {
@@ -171,7 +172,7 @@ impl Reactor {
         self.accept_waiting();
         self.flush();
         let stats = &mut self.node.server.stats;
-        let turn_us = (clock::monotonic_ns() - started) / 1000;
+        let turn_us = clock::ticks().saturating_sub(self.woken_tick) / 1000;
         stats.turns += 1;
         stats.turn_us += turn_us;
         stats.longest_turn_us = stats.longest_turn_us.max(turn_us);
@@ -181,6 +182,22 @@ impl Reactor {
             ended = Turn::Shutdown;
         }
         Ok(ended)
+    }
+
+    /// Asks the system for the time.
+    fn read_clocks(&mut self) {
+        self.woken = now();
+        if self.woken.mono_ns >= self.resync_at_ns {
+            self.resync_at_ns = self.woken.mono_ns + RESYNC_NS;
+            clock::resync();
+        }
+        self.woken_tick = clock::ticks();
+    }
+
+    /// The time by the cheap clock, counted from when the wait ended.
+    #[inline]
+    fn now(&self) -> Now {
+        self.woken.later(clock::ticks().saturating_sub(self.woken_tick))
     }
 
     fn index_of(&self, token: Token) -> Option<usize> {
@@ -222,7 +239,8 @@ impl Reactor {
                     self.unread.push(index);
                 }
                 self.count_read(index, count);
-                self.node.input(now(), index, &self.buffer[..from + count]);
+                let now = self.now();
+                self.node.input(now, index, &self.buffer[..from + count]);
             }
             Err(error) => {
                 self.restore_tail(index, tail);
@@ -250,7 +268,8 @@ impl Reactor {
                     self.unread.push(index);
                 }
                 self.count_read(index, count);
-                self.node.input(now(), index, &tail);
+                let now = self.now();
+                self.node.input(now, index, &tail);
             }
             Err(error) => {
                 self.restore_tail(index, tail);
@@ -273,7 +292,8 @@ impl Reactor {
                 Ok(count) => {
                     assembly.filled();
                     self.count_read(index, count);
-                    self.node.note_input(now(), index);
+                    let now = self.now();
+                    self.node.note_input(now, index);
                     if count < room {
                         return; // drained
                     }
@@ -292,7 +312,8 @@ impl Reactor {
             Ok(count) => {
                 self.unread.push(index);
                 self.count_read(index, count);
-                self.node.input(now(), index, &self.buffer[..count]);
+                let now = self.now();
+                self.node.input(now, index, &self.buffer[..count]);
             }
             Err(error) => self.read_failed(index, &error),
         }

@@ -1,5 +1,6 @@
 //! The thread that frees what takes long to free.
 
+use super::crash::AlternateStack;
 use super::memory;
 use std::any::Any;
 use std::io;
@@ -27,6 +28,8 @@ impl Reclaimer {
         let pending = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&pending);
         thread::Builder::new().name("reclaim".to_owned()).spawn(move || {
+            // Kept for a crash report; without one the thread still does its work.
+            let _stack = AlternateStack::install();
             for garbage in receiver {
                 drop(garbage);
                 memory::settle_thread();

@@ -83,7 +83,6 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     let title = ProcessTitle::take();
     log::install();
     crash::set_panic_hook();
-    let stack = crash::AlternateStack::install()?;
     let supervisor = Supervisor::find(options::supervised(&loaded.config));
     if loaded.config.daemonize && matches!(supervisor, Supervisor::Nobody) {
         daemon::daemonize()?;
@@ -110,14 +109,12 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     let status = run(&mut reactor, &signals)?;
     supervisor.notify(Notice::Stopping);
     if let Some(pid_file) = pid_file {
-        tracing::info!("Removing the pid file.");
         pid_file.remove();
     }
     for listener in listeners.borrow().iter() {
         listener.unlink();
     }
     tracing::warn!("Redis is now ready to exit, bye bye...");
-    drop(stack);
     Ok(status)
 }
 
