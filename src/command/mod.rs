@@ -7,6 +7,7 @@ pub mod debug;
 pub mod dispatch;
 pub mod error;
 pub mod expiry;
+pub mod generic;
 pub mod host;
 pub mod info;
 pub mod keys;
@@ -40,4 +41,4 @@ pub struct Command {
 
 /// All commands, by family.
 pub static FAMILIES: &[&[&Command]] =
-    &[&[&debug::DEBUG, &info::INFO, &memory::MEMORY], string::COMMANDS];
+    &[&[&debug::DEBUG, &info::INFO, &memory::MEMORY], generic::COMMANDS, string::COMMANDS];

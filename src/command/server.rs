@@ -5,9 +5,9 @@ use super::stats::Stats;
 use super::table::CommandTable;
 use crate::base::num;
 use crate::base::rng::Rng;
-use crate::config::Config;
+use crate::config::{Config, MaxmemoryPolicy};
 use crate::session::{Closing, Endpoint, Session, Sessions};
-use crate::store::Keyspace;
+use crate::store::{AccessPolicy, Keyspace};
 
 /// The time at the start of a turn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -140,16 +140,34 @@ password for the default user (requirepass, ACL SETUSER); 2) switch protected mo
 machine with CONFIG SET protected-mode no, and CONFIG REWRITE to keep it, once you made sure that \
 the server cannot be reached from the internet; 3) start the server with --protected-mode no.\r\n";
 
+/// What accesses write into entries under a configuration.
+const fn access_policy(config: &Config) -> AccessPolicy {
+    match config.maxmemory_policy {
+        MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu => AccessPolicy::Lfu {
+            minutes: 0,
+            log_factor: config.lfu_log_factor,
+            decay_minutes: config.lfu_decay_time,
+        },
+        MaxmemoryPolicy::VolatileLru
+        | MaxmemoryPolicy::VolatileRandom
+        | MaxmemoryPolicy::VolatileTtl
+        | MaxmemoryPolicy::AllkeysLru
+        | MaxmemoryPolicy::AllkeysRandom
+        | MaxmemoryPolicy::Noeviction => AccessPolicy::Lru { clock: 0 },
+    }
+}
+
 impl Server {
     /// A server without data or clients.
     pub fn new(
         config: Config,
-        keyspace: Keyspace,
+        mut keyspace: Keyspace,
         mut host: Box<dyn Host>,
         ticks: fn() -> u64,
         rng: Rng,
         now: Now,
     ) -> Self {
+        keyspace.set_policy(access_policy(&config));
         Self {
             hz: config.hz,
             config,
@@ -179,6 +197,11 @@ impl Server {
     pub fn set_now(&mut self, now: Now) {
         self.now = now;
         self.keyspace.set_now(now.unix_ms());
+    }
+
+    /// Makes accesses leave what `maxmemory-policy` needs, as it and the `lfu` directives now are.
+    pub fn adopt_access_policy(&mut self) {
+        self.keyspace.set_policy(access_policy(&self.config));
     }
 
     /// The error line for a connection that cannot be accepted; `None` if it can.

@@ -44,7 +44,7 @@ impl Db {
 
     /// Calls `f` for some entries and returns where to go on; 0 starts and ends. Every key that is
     /// there from the first call to the last is given at least once, whatever happens in between.
-    pub fn scan(&self, cursor: u64, f: impl FnMut(Ref<'_, Entry>)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, f: impl FnMut(Ref<'a, Entry>)) -> u64 {
         self.dict.scan(cursor, f)
     }
 
@@ -61,6 +61,13 @@ impl Db {
     /// The table's shape.
     pub fn table_stats(&self) -> Stats {
         self.dict.stats()
+    }
+
+    /// Leaves the database empty and returns its table. O(1).
+    pub(super) fn take(&mut self) -> Dict<Entry> {
+        self.expire_cursor = 0;
+        self.mean_ttl_ms = 0;
+        self.dict.take()
     }
 
     pub(super) fn maintain(&mut self) {

@@ -4,6 +4,7 @@
 mod access;
 mod db;
 mod expire;
+mod keys;
 
 pub use access::{AccessPolicy, lfu_decayed, lfu_initial, lfu_touched};
 pub use db::Db;
@@ -341,11 +342,11 @@ impl Keyspace {
 
     /// Empties a database and returns how many keys it had.
     pub fn flush(&mut self, db: usize, free: Free) -> usize {
-        let table = self.dbs[db].dict.take();
+        let table = self.dbs[db].take();
         let len = table.len();
         match free {
-            Free::Here | Free::Elsewhere => self.garbage.push(Garbage::Table(table)),
-            Free::Blocking => drop(table),
+            Free::Here | Free::Elsewhere if len > 0 => self.garbage.push(Garbage::Table(table)),
+            Free::Here | Free::Elsewhere | Free::Blocking => drop(table),
         }
         len
     }

@@ -98,3 +98,23 @@ fn random_keys_are_never_expired_ones() {
     keyspace.set_now(2_000_000);
     assert_eq!(keyspace.random_key(0), Some(b"stays".to_vec()));
 }
+
+#[test]
+fn a_flushed_database_is_as_new() {
+    for free in [Free::Here, Free::Elsewhere, Free::Blocking] {
+        let mut keyspace = keyspace();
+        for n in 0..1000 {
+            set(&mut keyspace, &format!("k{n}"), "v", Some(1_000_000 + n * 1000));
+        }
+        keyspace.set_now(1_000_500);
+        assert!(keyspace.expire_some(|| true));
+        assert!(keyspace.db(0).mean_ttl_ms() > 0);
+        let len = keyspace.db(0).len();
+        assert_eq!(keyspace.flush(0, free), len);
+        assert_eq!((keyspace.db(0).len(), keyspace.volatile_len()), (0, 0));
+        assert_eq!((keyspace.db(0).mean_ttl_ms(), keyspace.db(0).expire_cursor), (0, 0));
+        assert_eq!(keyspace.take_garbage().len(), usize::from(free != Free::Blocking));
+        assert_eq!(keyspace.flush(0, free), 0);
+        assert!(!keyspace.has_garbage(), "nothing is thrown away twice");
+    }
+}
