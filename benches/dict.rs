@@ -161,10 +161,7 @@ fn remove_all(bencher: Bencher, items: u64) {
 
 #[divan::bench(args = [100, 10_000, 1_000_000], sample_count = 20)]
 fn drop_all(bencher: Bencher, items: u64) {
-    bencher
-        .counter(ItemsCount::new(items))
-        .with_inputs(|| with(items))
-        .bench_local_values(|dict| drop(dict));
+    bencher.counter(ItemsCount::new(items)).with_inputs(|| with(items)).bench_local_values(drop);
 }
 
 /// All items in turn, with as much work for each as writing it out.

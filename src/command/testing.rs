@@ -183,3 +183,11 @@ fn scripts_and_replies_read_as_the_integration_tests_do() {
     check("SET k", "-ERR wrong number of arguments for 'set' command");
     check("NOPE a b", "-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' ");
 }
+
+#[test]
+fn time_passes_when_told_to() {
+    let mut bench = Bench::new();
+    bench.check("SET k v PX 100; GET k", "+OK $v");
+    bench.pass(100);
+    bench.check("GET k", "$_");
+}

@@ -323,7 +323,6 @@ impl Output {
     }
 
     /// A boolean; in RESP2 the integers 1 and 0.
-    #[expect(clippy::fn_params_excessive_bools, reason = "the reply is a boolean")]
     pub fn boolean(&mut self, value: bool) {
         self.buf.extend_from_slice(match (self.protocol, value) {
             (Protocol::Resp2, true) => b":1\r\n",

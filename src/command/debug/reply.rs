@@ -3,10 +3,17 @@
 use crate::command::{Context, Error, Outcome};
 use crate::resp::{Output, Protocol};
 
-const TYPES: &[(&str, fn(&mut Output))] = &[
+/// The double that Redis replies with.
+#[expect(clippy::approx_constant, reason = "three digits is what clients' tests compare")]
+const NEARLY_PI: f64 = 3.141;
+
+/// Writes a reply.
+type Write = fn(&mut Output);
+
+const TYPES: &[(&str, Write)] = &[
     ("string", |out| out.text("Hello World")),
     ("integer", |out| out.integer(12_345)),
-    ("double", |out| out.double(3.141)),
+    ("double", |out| out.double(NEARLY_PI)),
     ("bignum", |out| out.big_number("1234567999999999999999999999999999999")),
     ("null", Output::null),
     ("array", |out| {

@@ -164,11 +164,17 @@ impl<P: Payload> Entry<P> {
             embedded_len: embedded.len(),
         };
         assert!(embedded.len() <= EMBEDDED_LEN_MAX, "the caller chooses what to embed");
+        let mut flags = 0;
+        for (is_set, flag) in
+            [(shape.expiry, FLAG_EXPIRY), (shape.wide_key, FLAG_WIDE_KEY), (raw, FLAG_RAW)]
+        {
+            if is_set {
+                flags |= flag;
+            }
+        }
         let header = Header {
             access_kind: (access & ACCESS_MASK) | (u32::from(kind) << 24),
-            flags: u8::from(shape.expiry) * FLAG_EXPIRY
-                | u8::from(shape.wide_key) * FLAG_WIDE_KEY
-                | u8::from(raw) * FLAG_RAW,
+            flags,
             key_len: num::low_u8(num::u64_of(key.len().min(KEY_LEN_WIDE))),
             embedded_len: num::low_u16(num::u64_of(embedded.len())),
         };

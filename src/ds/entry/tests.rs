@@ -2,13 +2,20 @@
 
 use super::*;
 
-thin_payload! {
-    /// Two payload types, to tell kinds apart.
-    Heap, HeapRef, HeapMut {
-        /// Text.
-        Text(Box<Vec<u8>>) = 2,
-        /// A number.
-        Number(Box<u128>) = 3,
+use payloads::{Heap, HeapMut, HeapRef};
+
+#[expect(unreachable_pub, reason = "the macro declares public types")]
+mod payloads {
+    use super::thin_payload;
+
+    thin_payload! {
+        /// Two payload types, to tell kinds apart.
+        Heap, HeapRef, HeapMut {
+            /// Text.
+            Text(Box<Vec<u8>>) = 2,
+            /// A number.
+            Number(Box<u128>) = 3,
+        }
     }
 }
 
@@ -57,7 +64,8 @@ fn payloads_move_and_are_freed_once() {
         Some(HeapMut::Text(text)) => text.extend_from_slice(b"er"),
         other => panic!("text expected, found {other:?}"),
     }
-    let entry = entry.with_key(b"kk");
+    let mut entry = entry.with_key(b"kk");
+    assert!(!matches!(entry.payload_mut(), Some(HeapMut::Number(0))));
     match entry.value() {
         ValueRef::Payload(HeapRef::Text(text)) => assert_eq!(text.as_slice(), b"longer"),
         other => panic!("text expected, found {other:?}"),
