@@ -11,10 +11,13 @@ pub use db::Db;
 
 use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
-use crate::ds::dict::{self, Dict, Mark, Ref, Slot};
+use crate::ds::dict::{self, Dict, Mark, Ref};
 use crate::ds::entry::Payload;
 use crate::value::string::{self, Overwritten};
 use crate::value::{self, Entry, Heap, NewValue};
+
+/// A key's place in its database, to change what is there.
+pub type Slot<'a> = dict::Slot<'a, Entry>;
 
 /// Values that take more steps than this to free are freed on the helper thread.
 const LAZY_FREE_EFFORT_MIN: usize = 64;
@@ -181,7 +184,7 @@ impl Keyspace {
 
     /// The slot of a key that has not expired; one that has is removed.
     #[inline]
-    fn live(&mut self, db: usize, key: Key<'_>) -> Option<Slot<'_, Entry>> {
+    fn live(&mut self, db: usize, key: Key<'_>) -> Option<Slot<'_>> {
         let Self { dbs, now_ms, expired, garbage, .. } = self;
         live(&mut dbs[db], key, *now_ms, expired, garbage)
     }
@@ -203,7 +206,7 @@ impl Keyspace {
 
     /// As [`Keyspace::read`], but the entry may be changed in ways that readers do not see.
     #[inline]
-    pub fn read_mut(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_, Entry>> {
+    pub fn read_mut(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
         let Self { dbs, now_ms, expired, garbage, hits, misses, policy, rng, .. } = self;
         let Some(mut slot) = live(&mut dbs[scope.db], key, *now_ms, expired, garbage) else {
             *misses += 1;
@@ -222,10 +225,22 @@ impl Keyspace {
         self.live(db, key).map(Slot::into_ref)
     }
 
+    /// The entries of two keys, to read together. Counts as reading the first, then the second.
+    pub fn read_two(
+        &mut self,
+        scope: Scope,
+        first: Key<'_>,
+        second: Key<'_>,
+    ) -> [Option<Ref<'_, Entry>>; 2] {
+        let found = [first, second].map(|key| self.read(scope, key).is_some().then_some(key));
+        let dict = &self.dbs[scope.db].dict;
+        found.map(|key| key.and_then(|key| dict.find(key.hash, key.bytes)))
+    }
+
     /// The slot of a key, to change its value in place. Counts as an access. The caller counts the
     /// change in `dirty`.
     #[inline]
-    pub fn write(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_, Entry>> {
+    pub fn write(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
         let Self { dbs, now_ms, expired, garbage, policy, rng, .. } = self;
         let mut slot = live(&mut dbs[scope.db], key, *now_ms, expired, garbage)?;
         if scope.touch == Touch::Yes {
@@ -264,11 +279,12 @@ impl Keyspace {
         expiry: Option<i64>,
         keep: KeepTtl,
     ) {
-        let access = self.policy.initial();
-        let Self { dbs, now_ms, expired, garbage, .. } = self;
+        let Self { dbs, now_ms, expired, garbage, policy, rng, .. } = self;
         let Some(mut slot) = live(&mut dbs[db], key, *now_ms, expired, garbage) else {
             return self.insert(db, key, value, expiry);
         };
+        // A key keeps its frequency when it gets another value.
+        let access = policy.touched(slot.get().access(), policy.draw(rng));
         let expiry = match keep {
             KeepTtl::No => expiry,
             KeepTtl::Yes => slot.get().expiry(),
@@ -278,38 +294,43 @@ impl Keyspace {
         discard(garbage, old, Free::Here);
     }
 
-    /// Gives a key a string without an expiry, whatever it had before: what SET does most. A string
-    /// that fits is written over the old one.
+    /// Gives a key a string, whatever it had before: what SET does most. A string that fits is
+    /// written over the old one.
     #[inline]
-    pub fn set_string(&mut self, db: usize, key: Key<'_>, bytes: &[u8]) {
-        let access = self.policy.initial();
-        let Self { dbs, now_ms, expired, garbage, .. } = self;
-        let slot = match dbs[db].dict.entry(key.hash, key.bytes) {
+    pub fn set_string(&mut self, db: usize, key: Key<'_>, bytes: &[u8], expiry: Option<i64>) {
+        let Self { dbs, now_ms, expired, garbage, policy, rng, .. } = self;
+        let mut slot = match dbs[db].dict.entry(key.hash, key.bytes) {
             dict::Entry::Vacant(vacant) => {
-                let entry = Entry::new(key.bytes, string::new_value(bytes), access, None);
-                let _slot = vacant.insert(entry, Mark::Clear);
+                let value = string::new_value(bytes);
+                let entry = Entry::new(key.bytes, value, policy.initial(), expiry);
+                let _slot = vacant.insert(entry, mark_of(expiry));
                 return;
             }
             dict::Entry::Occupied(slot) => slot,
         };
-        let mut slot = slot;
-        if slot.mark() == Mark::Clear {
+        let mut access = policy.touched(slot.get().access(), policy.draw(rng));
+        if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= *now_ms) {
+            *expired += 1;
+            access = policy.initial();
+        }
+        if slot.mark() == mark_of(expiry) {
             let mut entry = slot.get_mut();
             if string::overwrite(&mut entry, bytes) == Overwritten::Yes {
                 entry.set_access(access);
+                if let Some(at_ms) = expiry {
+                    entry.move_expiry(at_ms);
+                }
                 return;
             }
-        } else if slot.get().expiry().is_some_and(|at_ms| at_ms <= *now_ms) {
-            *expired += 1;
         }
-        let entry = Entry::new(key.bytes, string::new_value(bytes), access, None);
+        let entry = Entry::new(key.bytes, string::new_value(bytes), access, expiry);
         let old = slot.replace(entry);
-        slot.set_mark(Mark::Clear);
+        slot.set_mark(mark_of(expiry));
         discard(garbage, old, Free::Here);
     }
 
     /// Gives an entry another expiry, Unix milliseconds, or none.
-    pub fn set_expiry(slot: Slot<'_, Entry>, expiry: Option<i64>) {
+    pub fn set_expiry(slot: Slot<'_>, expiry: Option<i64>) {
         let mut slot = slot.update(|entry| entry.with_expiry(expiry));
         slot.set_mark(mark_of(expiry));
     }
@@ -404,7 +425,7 @@ fn live<'a>(
     now_ms: i64,
     expired: &mut u64,
     garbage: &mut Vec<Garbage>,
-) -> Option<Slot<'a, Entry>> {
+) -> Option<Slot<'a>> {
     let slot = db.dict.find_mut(key.hash, key.bytes)?;
     if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= now_ms) {
         *expired += 1;
@@ -415,7 +436,7 @@ fn live<'a>(
 }
 
 #[inline]
-fn touch(slot: &mut Slot<'_, Entry>, policy: AccessPolicy, rng: &mut Rng) {
+fn touch(slot: &mut Slot<'_>, policy: AccessPolicy, rng: &mut Rng) {
     let old = slot.get().access();
     let new = policy.touched(old, policy.draw(rng));
     if new != old {

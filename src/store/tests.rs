@@ -55,6 +55,66 @@ fn a_kept_expiry_outlives_the_value() {
 }
 
 #[test]
+fn strings_are_set_with_and_without_an_expiry() {
+    let mut keyspace = keyspace();
+    let key = keyspace.key(b"k");
+    let all = [None, Some(1_000_001), Some(2_000_000), Some(999_999)];
+    for first in all {
+        for second in all {
+            for (old, new) in [("v", "w"), ("v", "a longer one"), ("1", "2"), ("1", "x")] {
+                keyspace.set_string(0, key, old.as_bytes(), first);
+                keyspace.set_string(0, key, new.as_bytes(), second);
+                let marked = usize::from(second.is_some());
+                assert_eq!((keyspace.db(0).len(), keyspace.volatile_len()), (1, marked));
+                if second == Some(999_999) {
+                    assert_eq!(get(&mut keyspace, "k"), None);
+                } else {
+                    assert_eq!(keyspace.peek(0, key).and_then(|entry| entry.expiry()), second);
+                    assert_eq!(get(&mut keyspace, "k"), Some(new.into()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_keeps_its_frequency_when_it_is_overwritten() {
+    let mut keyspace = keyspace();
+    keyspace.set_policy(AccessPolicy::Lfu { minutes: 0, log_factor: 0, decay_minutes: 0 });
+    set(&mut keyspace, "k", "v", None);
+    for _ in 0..50 {
+        get(&mut keyspace, "k");
+    }
+    let key = keyspace.key(b"k");
+    let policy = keyspace.policy();
+    let frequency = |keyspace: &mut Keyspace| {
+        let entry = keyspace.peek(0, key).expect("it was set");
+        policy.frequency(entry.access()).expect("the policy is LFU")
+    };
+    let before = frequency(&mut keyspace);
+    set(&mut keyspace, "k", "w", None);
+    keyspace.set_string(0, key, b"x", None);
+    keyspace.set_string(0, key, b"longer than that", Some(1_000_001));
+    assert!(frequency(&mut keyspace) >= before && before > 50);
+    keyspace.set_now(1_000_001);
+    keyspace.set_string(0, key, b"x", None);
+    assert_eq!(frequency(&mut keyspace), 5, "the old one had expired");
+}
+
+#[test]
+fn two_keys_are_read_together() {
+    let mut keyspace = keyspace();
+    set(&mut keyspace, "a", "1", None);
+    set(&mut keyspace, "b", "2", Some(1_000_000));
+    let (a, b) = (keyspace.key(b"a"), keyspace.key(b"b"));
+    let [first, second] = keyspace.read_two(SCOPE, a, b);
+    assert!(first.is_some() && second.is_none());
+    let [first, second] = keyspace.read_two(SCOPE, a, a);
+    assert_eq!(first.map(|entry| entry.key().to_vec()), second.map(|entry| entry.key().to_vec()));
+    assert_eq!((keyspace.hits, keyspace.misses, keyspace.expired), (3, 1, 1));
+}
+
+#[test]
 fn active_expiry_finds_the_few_among_the_many() {
     let mut keyspace = keyspace();
     for n in 0..20_000 {

@@ -95,6 +95,14 @@ fn new_value_of_bytes(bytes: &Bytes) -> NewValue<'_, Heap> {
     NewValue::Payload(Heap::Text(Box::new(Text::shared(bytes.clone()))))
 }
 
+/// The form in which text is kept that is never taken for an integer, whatever it spells.
+pub fn plain_value(bytes: &[u8]) -> NewValue<'_, Heap> {
+    if bytes.len() <= EMBEDDED_LEN_MAX {
+        return NewValue::Embedded(bytes);
+    }
+    NewValue::Payload(Heap::Text(Box::new(Text::copied(bytes))))
+}
+
 /// The form in which a string is kept that was changed in place: as long as it is short it stays in
 /// the entry, but it is reported as `raw` and never as an integer.
 pub fn changed_value(bytes: &[u8]) -> NewValue<'_, Heap> {
@@ -102,6 +110,14 @@ pub fn changed_value(bytes: &[u8]) -> NewValue<'_, Heap> {
         return NewValue::EmbeddedRaw(bytes);
     }
     NewValue::Payload(Heap::Text(Box::new(Text::copied(bytes))))
+}
+
+/// As [`changed_value`], for bytes in a buffer: a long one is taken, not copied.
+pub fn changed_value_of_vec(bytes: &mut Vec<u8>) -> NewValue<'_, Heap> {
+    if bytes.len() <= EMBEDDED_LEN_MAX {
+        return NewValue::EmbeddedRaw(bytes);
+    }
+    NewValue::Payload(Heap::Text(Box::new(Text::Owned(std::mem::take(bytes)))))
 }
 
 /// Overwrites the entry's string with `bytes` without moving the entry, if its form and size allow.
@@ -142,10 +158,61 @@ pub fn modify<R>(mut entry: Entry, f: impl FnOnce(&mut Vec<u8>) -> R) -> (Entry,
     (entry, result)
 }
 
+/// The entry with `tail` added to its string. Amortised O(tail): a long string grows with room to
+/// spare, a short one moves when its size class is full.
+#[must_use]
+pub fn append(mut entry: Entry, tail: &[u8]) -> Entry {
+    if let Some(HeapMut::Text(text)) = entry.payload_mut() {
+        text.make_room(tail.len()).extend_from_slice(tail);
+        return entry;
+    }
+    let old_len = Str::of(&entry).map_or(0, Str::len);
+    resize_short(entry, old_len + tail.len(), |bytes| bytes[old_len..].copy_from_slice(tail))
+}
+
+/// The entry with `bytes` written over its string from `offset` on; a gap before them is filled with
+/// zeros. O(bytes + gap), and as [`append`] when the string grows.
+#[must_use]
+pub fn write_at(mut entry: Entry, offset: usize, bytes: &[u8]) -> Entry {
+    let end = offset + bytes.len();
+    if let Some(HeapMut::Text(text)) = entry.payload_mut() {
+        text.lengthen(end)[offset..end].copy_from_slice(bytes);
+        return entry;
+    }
+    let old_len = Str::of(&entry).map_or(0, Str::len);
+    resize_short(entry, old_len.max(end), |all| all[offset..end].copy_from_slice(bytes))
+}
+
+/// The entry, which holds an integer or embedded bytes, with `len` bytes, the new ones zero and then
+/// changed by `change`.
+fn resize_short(mut entry: Entry, len: usize, change: impl FnOnce(&mut [u8])) -> Entry {
+    if let Some(bytes) = entry.resize_embedded(len) {
+        change(bytes);
+        return entry;
+    }
+    let fill = |bytes: &mut [u8]| {
+        if let Some(string) = Str::of(&entry) {
+            string.with_bytes(|old| bytes[..old.len()].copy_from_slice(old));
+        }
+    };
+    if len > EMBEDDED_LEN_MAX {
+        let mut bytes = vec![0; len];
+        fill(&mut bytes);
+        change(&mut bytes);
+        return entry.with_value(NewValue::Payload(Heap::Text(Box::new(Text::Owned(bytes)))));
+    }
+    let mut buffer = [0; EMBEDDED_LEN_MAX];
+    let bytes = &mut buffer[..len];
+    fill(bytes);
+    change(bytes);
+    entry.with_value(NewValue::EmbeddedRaw(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::encoding_of;
     use super::*;
+    use crate::base::rng::Rng;
 
     fn entry(bytes: &[u8]) -> Entry {
         Entry::new(b"k", new_value(bytes), 0, None)
@@ -176,6 +243,47 @@ mod tests {
             assert_eq!((string.len(), string.to_vec()), (len, bytes));
         }
         assert_eq!(Str::of(&entry(b"-12")).map(Str::len), Some(3));
+    }
+
+    #[test]
+    fn appending_and_writing_do_what_they_do_to_a_vector() {
+        let mut rng = Rng::seeded(5);
+        for _ in 0..300 {
+            let start = rng.below_usize(5);
+            let mut expected = b"12345"[..start].to_vec();
+            let mut entry = Entry::new(b"key", new_value(&expected), 3, Some(9));
+            for _ in 0..30 {
+                let bytes = vec![b'a' + num::low_u8(rng.below(26)); rng.below_usize(200)];
+                if rng.below(2) == 0 {
+                    expected.extend_from_slice(&bytes);
+                    entry = append(entry, &bytes);
+                } else {
+                    let offset = rng.below_usize(expected.len() + 50);
+                    let end = offset + bytes.len();
+                    expected.resize(expected.len().max(end), 0);
+                    expected[offset..end].copy_from_slice(&bytes);
+                    entry = write_at(entry, offset, &bytes);
+                }
+                assert_eq!(Str::of(&entry).map(Str::to_vec).as_ref(), Some(&expected));
+                assert_eq!(encoding_of(&entry), "raw");
+                assert_eq!(
+                    (entry.key(), entry.access(), entry.expiry()),
+                    (&b"key"[..], 3, Some(9))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_far_offset_takes_no_time_to_clear() {
+        let entry = write_at(entry(b"abc"), 1 << 29, b"x");
+        assert_eq!(Str::of(&entry).map(Str::len), Some((1 << 29) + 1));
+    }
+
+    #[test]
+    fn plain_text_is_no_integer() {
+        let entry = Entry::new(b"k", plain_value(b"12"), 0, None);
+        assert_eq!(encoding_of(&entry), "embstr");
     }
 
     #[test]

@@ -6,6 +6,12 @@ use bytes::Bytes;
 /// less.
 const SHARED_LEN_MIN: usize = crate::resp::SHARED_LEN_MIN;
 
+/// A string that has to move grows to twice its length, and by a quarter from this length on, so
+/// that growing byte by byte copies each byte a few times at most. Bytes.
+const DOUBLING_LEN_MAX: usize = 1 << 20;
+/// Gaps from this length on are left to the allocator to clear, which has such pages clear already.
+const GAP_LEN_MIN: usize = 1 << 20;
+
 /// A string with a buffer of its own.
 #[derive(Debug)]
 pub enum Text {
@@ -44,6 +50,41 @@ impl Text {
             Self::Owned(bytes) => bytes,
             Self::Shared(_) => unreachable!("made owned above"),
         }
+    }
+
+    /// Its bytes to be changed, with room for `additional` more. Amortised O(additional), and
+    /// O(length) if a reply still refers to them.
+    pub fn make_room(&mut self, additional: usize) -> &mut Vec<u8> {
+        let len = self.as_slice().len();
+        let slack = if len < DOUBLING_LEN_MAX { len } else { len / 4 };
+        let room = additional.max(slack);
+        if let Self::Shared(bytes) = self
+            && !bytes.is_unique()
+        {
+            let mut copy = Vec::with_capacity(len + room);
+            copy.extend_from_slice(bytes);
+            *self = Self::Owned(copy);
+        }
+        let bytes = self.make_mut();
+        if bytes.capacity() - len < additional {
+            bytes.reserve_exact(room);
+        }
+        bytes
+    }
+
+    /// Its bytes to be changed, at least `len` of them; new ones are zero.
+    pub fn lengthen(&mut self, len: usize) -> &mut [u8] {
+        let old_len = self.as_slice().len();
+        let Some(gap) = len.checked_sub(old_len) else { return self.make_mut() };
+        if gap >= GAP_LEN_MIN {
+            let mut bytes = vec![0; len];
+            bytes[..old_len].copy_from_slice(self.as_slice());
+            *self = Self::Owned(bytes);
+            return self.make_mut();
+        }
+        let bytes = self.make_room(gap);
+        bytes.resize(len, 0);
+        bytes
     }
 
     /// A reference to its bytes for a reply, if it is long enough to be worth one. No bytes move.
@@ -96,6 +137,45 @@ mod tests {
         drop(text.share());
         text.make_mut().truncate(1);
         assert_eq!(text.as_slice().as_ptr(), place);
+    }
+
+    #[test]
+    fn growing_byte_by_byte_moves_rarely() {
+        let mut text = Text::copied(b"x");
+        let (mut moves, mut place) = (0, text.as_slice().as_ptr());
+        for _ in 0..(4 << 20) {
+            text.make_room(1).push(b'x');
+            if text.as_slice().as_ptr() != place {
+                (moves, place) = (moves + 1, text.as_slice().as_ptr());
+            }
+        }
+        assert!(moves < 40, "{moves} moves");
+        assert!(text.memory_bytes() < text.as_slice().len() * 3 / 2);
+    }
+
+    #[test]
+    fn growing_leaves_a_reply_as_it_was() {
+        for gap in [0, 1, GAP_LEN_MIN] {
+            let mut text = Text::copied(&vec![b'x'; SHARED_LEN_MIN]);
+            let reply = text.share().expect("long enough");
+            let bytes = text.lengthen(SHARED_LEN_MIN + gap);
+            assert_eq!(bytes.len(), SHARED_LEN_MIN + gap);
+            bytes.fill(b'y');
+            assert!(reply.iter().all(|&byte| byte == b'x'));
+            let reply = text.share().expect("long enough");
+            text.make_room(1).push(b'z');
+            assert_eq!((reply.len(), text.as_slice().len()), (reply.len(), reply.len() + 1));
+        }
+    }
+
+    #[test]
+    fn lengthening_fills_with_zeros_and_never_shortens() {
+        let mut text = Text::copied(b"abc");
+        assert_eq!(text.lengthen(5), b"abc\0\0");
+        assert_eq!(text.lengthen(2), b"abc\0\0");
+        let bytes = text.lengthen(5 + GAP_LEN_MIN);
+        assert_eq!((bytes.len(), &bytes[..3]), (5 + GAP_LEN_MIN, &b"abc"[..]));
+        assert!(bytes[3..].iter().all(|&byte| byte == 0));
     }
 
     #[test]

@@ -106,7 +106,7 @@ struct Options {
 fn set(ctx: &mut Context<'_>) -> Outcome {
     if ctx.args.len() == 3 && ctx.args.shared(2).is_none() {
         let key = ctx.key(1);
-        ctx.server.keyspace.set_string(ctx.session.db, key, ctx.args.at(2));
+        ctx.server.keyspace.set_string(ctx.session.db, key, ctx.args.at(2), None);
         ctx.server.keyspace.dirty += 1;
         return ctx.ok();
     }

@@ -353,6 +353,42 @@ impl<P: Payload> Entry<P> {
         true
     }
 
+    /// The embedded bytes at another length, to be changed in place; new ones are zero. From then
+    /// on the value is reported as `raw`. `None` (and nothing done) if the value is not embedded or
+    /// the size class does not allow the length.
+    #[inline]
+    pub fn resize_embedded(&mut self, len: usize) -> Option<&mut [u8]> {
+        if self.header().kind() != KIND_EMBEDDED || len > EMBEDDED_LEN_MAX {
+            return None;
+        }
+        let shape = self.shape();
+        let new = Shape { embedded_len: len, ..shape };
+        if size_class(new.size()) != size_class(shape.size()) {
+            return None;
+        }
+        let at = shape.key_at() + shape.key_len;
+        if let Some(added) = len.checked_sub(shape.embedded_len) {
+            // SAFETY: the added bytes end where the new shape does, within the same size class.
+            unsafe { self.start.add(at + shape.embedded_len).write_bytes(0, added) };
+        }
+        let header = self.header_mut();
+        header.embedded_len = num::low_u16(num::u64_of(len));
+        header.flags |= FLAG_RAW;
+        // SAFETY: the shape's embedded bytes lie in the allocation, are initialised, and `&mut self`
+        // makes the access exclusive.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.start.add(at).as_ptr(), len) })
+    }
+
+    /// Moves the expiry, Unix milliseconds, in place; false (and nothing done) if there is none.
+    #[inline]
+    pub fn move_expiry(&mut self, at_ms: i64) -> bool {
+        if self.header().flags & FLAG_EXPIRY == 0 {
+            return false;
+        }
+        self.write_word(HEADER_LEN, at_ms.cast_unsigned());
+        true
+    }
+
     /// The same key, access clock and expiry with another value.
     #[must_use]
     pub fn with_value(self, value: NewValue<'_, P>) -> Self {
@@ -362,8 +398,7 @@ impl<P: Payload> Entry<P> {
     /// The same entry with another expiry (Unix milliseconds) or none. Moves only if it must.
     #[must_use]
     pub fn with_expiry(mut self, expiry: Option<i64>) -> Self {
-        if let (true, Some(at_ms)) = (self.expiry().is_some(), expiry) {
-            self.write_word(HEADER_LEN, at_ms.cast_unsigned());
+        if expiry.is_some_and(|at_ms| self.move_expiry(at_ms)) {
             return self;
         }
         if self.expiry().is_none() && expiry.is_none() {

@@ -89,6 +89,38 @@ fn overwriting_in_place_stays_within_the_size_class() {
 }
 
 #[test]
+fn embedded_bytes_grow_and_shrink_within_the_size_class() {
+    for expiry in [None, Some(5)] {
+        let mut entry = E::new(&[b'k'; 16], NewValue::Embedded(b"abc"), 7, expiry);
+        let room = entry.allocated_bytes() - 8 - 16 - if expiry.is_some() { 8 } else { 0 };
+        assert!(entry.resize_embedded(room + 1).is_none(), "needs the next class");
+        assert!(!entry.is_marked_raw());
+        entry.resize_embedded(room).expect("fits")[3..].fill(b'x');
+        assert!(entry.is_marked_raw());
+        assert_eq!(embedded(&entry), [b"abc".as_slice(), &vec![b'x'; room - 3]].concat());
+        // What was cut off does not come back.
+        if let Some(bytes) = entry.resize_embedded(room - 2) {
+            assert_eq!(bytes.len(), room - 2);
+        }
+        assert_eq!(entry.resize_embedded(room).expect("fits")[room - 2..], [0, 0]);
+        assert_eq!((entry.key(), entry.expiry(), entry.access()), (&[b'k'; 16][..], expiry, 7));
+    }
+    assert!(E::new(b"k", NewValue::Integer(1), 0, None).resize_embedded(1).is_none());
+    let mut full = E::new(b"k", NewValue::Embedded(&[0; EMBEDDED_LEN_MAX]), 0, None);
+    assert!(full.resize_embedded(EMBEDDED_LEN_MAX + 1).is_none());
+}
+
+#[test]
+fn an_expiry_moves_in_place_only_where_there_is_one() {
+    let mut entry = E::new(b"k", NewValue::Integer(1), 0, Some(5));
+    assert!(entry.move_expiry(-6));
+    assert_eq!((entry.expiry(), entry.key()), (Some(-6), &b"k"[..]));
+    let mut entry = E::new(b"k", NewValue::Integer(1), 0, None);
+    assert!(!entry.move_expiry(5));
+    assert_eq!(entry.expiry(), None);
+}
+
+#[test]
 fn size_classes_are_jemallocs() {
     for (size, class) in
         [(1, 16), (16, 16), (17, 32), (128, 128), (129, 160), (161, 192), (257, 320)]
