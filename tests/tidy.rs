@@ -23,7 +23,6 @@ const CASTS: &[(&str, usize)] = &[
 
 /// Parameters of type `bool`: path and count.
 const BOOL_PARAMETERS: &[(&str, usize)] = &[
-    ("src/command/string/set.rs", 2),
     ("src/os/log/line.rs", 1), // a trait of `tracing` wants it
     ("src/resp/output.rs", 1), // the boolean reply of RESP3
 ];
