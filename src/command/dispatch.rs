@@ -131,7 +131,6 @@ pub fn resolve(
     }
     match commands.subcommand(id, &args[1]) {
         Some(sub_id) => check_arity(commands, sub_id, args),
-        None if registered.command.handler.is_some() => check_arity(commands, id, args),
         None => Err(unknown_subcommand(registered.full_name, &args[1])),
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! To add a command, write its literal and list it in its family's `COMMANDS`.
 
+pub mod admin;
+pub mod catalog;
+pub mod connection;
 pub mod context;
 pub mod debug;
 pub mod dispatch;
@@ -40,5 +43,11 @@ pub struct Command {
 }
 
 /// All commands, by family.
-pub static FAMILIES: &[&[&Command]] =
-    &[&[&debug::DEBUG, &info::INFO, &memory::MEMORY], generic::COMMANDS, string::COMMANDS];
+pub static FAMILIES: &[&[&Command]] = &[
+    &[&debug::DEBUG, &info::INFO, &memory::MEMORY],
+    admin::COMMANDS,
+    catalog::COMMANDS,
+    connection::COMMANDS,
+    generic::COMMANDS,
+    string::COMMANDS,
+];

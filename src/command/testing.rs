@@ -17,15 +17,21 @@ use crate::resp::parse::Trust;
 use crate::session::{Endpoint, Session};
 use crate::store::Keyspace;
 use std::any::Any;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// A machine of which nothing is real.
 #[derive(Debug, Default)]
 pub(crate) struct FakeHost {
-    facts: Facts,
-    files: BTreeMap<PathBuf, Vec<u8>>,
+    pub(crate) facts: Facts,
+    pub(crate) files: BTreeMap<PathBuf, Vec<u8>>,
+    /// A change that cannot be put into effect, and why.
+    pub(crate) refuses: Option<(Trigger, &'static str)>,
+    /// The changes it was asked to put into effect.
+    pub(crate) applied: Rc<RefCell<Vec<Trigger>>>,
 }
 
 impl Host for FakeHost {
@@ -41,8 +47,12 @@ impl Host for FakeHost {
     fn facts(&self) -> &Facts {
         &self.facts
     }
-    fn apply(&mut self, _trigger: Trigger, _config: &Config) -> Result<(), String> {
-        Ok(())
+    fn apply(&mut self, trigger: Trigger, _config: &Config) -> Result<(), String> {
+        self.applied.borrow_mut().push(trigger);
+        match self.refuses {
+            Some((refused, reason)) if refused == trigger => Err(reason.to_owned()),
+            Some(_) | None => Ok(()),
+        }
     }
     fn read_file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -92,10 +102,14 @@ impl Bench {
 
     /// As [`Bench::new`] with a configuration.
     pub(crate) fn with(config: Config) -> Self {
+        Self::on(FakeHost::default(), config)
+    }
+
+    /// As [`Bench::with`], on this machine.
+    pub(crate) fn on(host: FakeHost, config: Config) -> Self {
         let now = Now { unix_us: 1_000_000_000_000, mono_ns: 0 };
         let keyspace = Keyspace::new(16, HashKey::new(1, 2), Rng::seeded(3));
-        let host = Box::new(FakeHost::default());
-        let mut server = Server::new(config, keyspace, host, || 0, Rng::seeded(4), now);
+        let mut server = Server::new(config, keyspace, Box::new(host), || 0, Rng::seeded(4), now);
         server.set_now(now);
         let end = Endpoint::Tcp(([127, 0, 0, 1], 6379).into());
         let id = server.sessions.next_id();

@@ -1,0 +1,171 @@
+//! SHUTDOWN.
+//!
+//! The reactor ends after the turn in which this runs, so that there is never a shutdown to abort.
+
+use crate::command::server::Shutdown;
+use crate::command::spec::{Arg, Flags, Group};
+use crate::command::{Command, Context, Error, Outcome, Spec};
+
+/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
+pub(super) static SHUTDOWN: Command =
+    Command { spec: SHUTDOWN_SPEC, handler: Some(shutdown), subcommands: &[] };
+
+const SHUTDOWN_SPEC: Spec = Spec {
+    name: "shutdown",
+    summary: "Saves the data set if asked or configured to, and exits.",
+    complexity: "O(N) when saving, N being the number of keys, else O(1).",
+    group: Group::Server,
+    arity: -1,
+    flags: Flags::ADMIN
+        .union(Flags::NOSCRIPT)
+        .union(Flags::LOADING)
+        .union(Flags::STALE)
+        .union(Flags::NO_MULTI)
+        .union(Flags::ALLOW_BUSY)
+        .union(Flags::SENTINEL),
+    args: &[
+        Arg::one_of("save-selector", &[Arg::flag("nosave", "NOSAVE"), Arg::flag("save", "SAVE")])
+            .optional(),
+        Arg::flag("now", "NOW").optional().since("7.0.0"),
+        Arg::flag("force", "FORCE").optional().since("7.0.0"),
+        Arg::flag("abort", "ABORT").optional().since("7.0.0"),
+    ],
+    history: &[("7.0.0", "Modifiers NOW, FORCE and ABORT.")],
+    ..Spec::EMPTY
+};
+
+/// Whether the data is to be saved first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Save {
+    /// As the configuration says.
+    Configured,
+    /// In any case.
+    Yes,
+    /// In no case.
+    No,
+}
+
+/// What becomes of a shutdown whose snapshot cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unsaved {
+    /// It is given up.
+    Stay,
+    /// The server ends nevertheless.
+    End,
+}
+
+enum Request {
+    Abort,
+    End(Save, Unsaved),
+}
+
+fn shutdown(ctx: &mut Context<'_>) -> Outcome {
+    const NOTHING_TO_ABORT: Error = Error::fixed("ERR No shutdown in progress.");
+    const NOT_SAVED: Error = Error::fixed("ERR Errors trying to SHUTDOWN. Check logs.");
+    let (save, unsaved) = match parse(ctx)? {
+        Request::Abort => return Err(NOTHING_TO_ABORT),
+        Request::End(save, unsaved) => (save, unsaved),
+    };
+    match (save, unsaved) {
+        (Save::Yes, Unsaved::Stay) => {
+            tracing::warn!(
+                "Error trying to save the DB, can't exit: this version writes no snapshots."
+            );
+            return Err(NOT_SAVED);
+        }
+        (Save::Yes, Unsaved::End) => tracing::warn!(
+            "Error trying to save the DB, but exiting: this version writes no snapshots."
+        ),
+        (Save::Configured, _) if !ctx.server.config.save.is_empty() => {
+            tracing::warn!("Exiting without saving the DB: this version writes no snapshots.")
+        }
+        (Save::Configured | Save::No, _) => {}
+    }
+    ctx.server.shutdown = Some(Shutdown { status: 0 });
+    // Nothing it sent after this is executed.
+    ctx.session.close_after_replies();
+    Ok(())
+}
+
+fn parse(ctx: &Context<'_>) -> Result<Request, Error> {
+    let (mut save, mut unsaved) = (Save::Configured, Unsaved::Stay);
+    let (mut aborts, mut ends) = (false, false);
+    for at in 1..ctx.args.len() {
+        if ctx.is_word(at, "ABORT") {
+            aborts = true;
+            continue;
+        }
+        ends = true;
+        if ctx.is_word(at, "NOSAVE") && save != Save::Yes {
+            save = Save::No;
+        } else if ctx.is_word(at, "SAVE") && save != Save::No {
+            save = Save::Yes;
+        } else if ctx.is_word(at, "FORCE") {
+            unsaved = Unsaved::End;
+        } else if !ctx.is_word(at, "NOW") {
+            // NOW is about replicas, which nobody waits for: there are none.
+            return Err(Error::SYNTAX);
+        }
+    }
+    match (aborts, ends) {
+        (true, true) => Err(Error::SYNTAX),
+        (true, false) => Ok(Request::Abort),
+        (false, _) => Ok(Request::End(save, unsaved)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+    use crate::session::Closing;
+
+    #[track_caller]
+    fn ends(line: &str) {
+        let mut bench = Bench::new();
+        bench.check(line, "");
+        assert_eq!(bench.server.shutdown.map(|shutdown| shutdown.status), Some(0), "{line}");
+        assert_eq!(bench.session.closing, Closing::AfterReplies);
+    }
+
+    #[track_caller]
+    fn refuses(line: &str, error: &str) {
+        let mut bench = Bench::new();
+        bench.check(line, error);
+        assert!(bench.server.shutdown.is_none(), "{line}");
+        assert_eq!(bench.session.closing, Closing::No);
+    }
+
+    #[test]
+    fn shutdown_ends_the_server_without_a_reply() {
+        for line in [
+            "SHUTDOWN",
+            "SHUTDOWN NOSAVE",
+            "shutdown nosave now",
+            "SHUTDOWN FORCE",
+            "SHUTDOWN SAVE FORCE",
+            "SHUTDOWN NOW NOW NOSAVE NOSAVE",
+        ] {
+            ends(line);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_asked_for_by_name_cannot_be_left_out() {
+        for line in ["SHUTDOWN SAVE", "SHUTDOWN save NOW"] {
+            refuses(line, "-ERR Errors trying to SHUTDOWN. Check logs.");
+        }
+    }
+
+    #[test]
+    fn there_is_nothing_to_abort() {
+        refuses("SHUTDOWN ABORT", "-ERR No shutdown in progress.");
+    }
+
+    #[test]
+    fn words_that_contradict_each_other() {
+        for rest in ["x", "SAVE NOSAVE", "NOSAVE SAVE", "ABORT NOW", "NOSAVE ABORT", "SAVE x", "''"]
+        {
+            refuses(&format!("SHUTDOWN {rest}"), "-ERR syntax error");
+        }
+    }
+}

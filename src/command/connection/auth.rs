@@ -1,0 +1,149 @@
+//! AUTH, and what it shares with HELLO: passwords.
+//!
+//! There is one user, `default`, whose password is `requirepass`; without one, any password will do.
+
+use crate::command::server::Server;
+use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
+use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::config::Config;
+use crate::resp::parse::Trust;
+use crate::session::Session;
+
+/// The user every connection starts as.
+pub(super) const DEFAULT_USER: &[u8] = b"default";
+
+/// AUTH [username] password
+pub(super) static AUTH: Command =
+    Command { spec: AUTH_SPEC, handler: Some(auth), subcommands: &[] };
+
+const AUTH_SPEC: Spec = Spec {
+    name: "auth",
+    summary: "Authenticates the connection.",
+    complexity: "O(N), N being the number of passwords of the user.",
+    group: Group::Connection,
+    arity: -2,
+    flags: Flags::NOSCRIPT
+        .union(Flags::LOADING)
+        .union(Flags::STALE)
+        .union(Flags::FAST)
+        .union(Flags::NO_AUTH)
+        .union(Flags::ALLOW_BUSY)
+        .union(Flags::SENTINEL),
+    categories: Categories::CONNECTION,
+    args: &[
+        Arg::new("username", ArgType::String).optional().since("6.0.0"),
+        Arg::new("password", ArgType::String),
+    ],
+    history: &[("6.0.0", "A user name may be given.")],
+    ..Spec::EMPTY
+};
+
+const NO_PASSWORD_SET: Error = Error::fixed(
+    "ERR AUTH <password> called without any password configured for the default user. Are you \
+     sure your configuration is correct?",
+);
+const WRONG_PASSWORD: Error =
+    Error::fixed("WRONGPASS invalid username-password pair or user is disabled.");
+
+fn auth(ctx: &mut Context<'_>) -> Outcome {
+    let (user, password) = match ctx.args.len() {
+        2 if ctx.server.config.requirepass.is_empty() => return Err(NO_PASSWORD_SET),
+        2 => (DEFAULT_USER, ctx.args.at(1)),
+        3 => (ctx.args.at(1), ctx.args.at(2)),
+        _ => return Err(Error::SYNTAX),
+    };
+    authenticate(ctx.server, ctx.session, user, password)?;
+    ctx.ok()
+}
+
+/// Makes a client the user it says it is. A client that fails stays what it was.
+///
+/// # Errors
+/// `WRONGPASS`.
+pub(super) fn authenticate(
+    server: &mut Server,
+    session: &mut Session,
+    user: &[u8],
+    password: &[u8],
+) -> Outcome {
+    let expected = server.config.requirepass.as_bytes();
+    if user == DEFAULT_USER && (expected.is_empty() || is_same_secret(expected, password)) {
+        session.trust = Trust::Authenticated;
+        return Ok(());
+    }
+    server.stats.acl_denied_auth += 1;
+    Err(WRONG_PASSWORD)
+}
+
+/// What a client may do before it has said who it is.
+pub(super) fn initial_trust(config: &Config) -> Trust {
+    if config.requirepass.is_empty() { Trust::Authenticated } else { Trust::Unauthenticated }
+}
+
+/// Whether two secrets are equal, in a time that tells nothing of the expected one: it depends on the
+/// length of the given one only.
+fn is_same_secret(expected: &[u8], given: &[u8]) -> bool {
+    let mut difference = u8::from(expected.len() != given.len());
+    for (a, b) in given.iter().zip(expected.iter().cycle()) {
+        difference |= a ^ b;
+    }
+    std::hint::black_box(difference) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::Bench;
+
+    /// A server with this password and a client that has not said it yet.
+    fn locked(password: &str) -> Bench {
+        let config = Config { requirepass: password.into(), ..Config::default() };
+        let mut bench = Bench::with(config);
+        bench.session.trust = Trust::Unauthenticated;
+        bench
+    }
+
+    #[test]
+    fn without_a_password_only_the_user_counts() {
+        let no_password = "-ERR AUTH <password> called without any password configured for the \
+                           default user. Are you sure your configuration is correct?";
+        let mut bench = Bench::new();
+        bench.check("AUTH x", no_password);
+        bench.check("AUTH default x", "+OK");
+        bench.check(
+            "AUTH Default x",
+            "-WRONGPASS invalid username-password pair or user is disabled.",
+        );
+        bench.check("AUTH a b c", "-ERR syntax error");
+        bench.check("AUTH", "-ERR wrong number of arguments for 'auth' command");
+    }
+
+    #[test]
+    fn a_password_opens_the_server() {
+        let wrong = "-WRONGPASS invalid username-password pair or user is disabled.";
+        let mut bench = locked("secret");
+        bench.check("PING", "-NOAUTH Authentication required.");
+        for attempt in ["secre", "secrets", "Secret", "''", "secretsecret"] {
+            bench.check(&format!("AUTH {attempt}"), wrong);
+        }
+        bench.check("AUTH other secret", wrong);
+        assert_eq!(bench.server.stats.acl_denied_auth, 6);
+        bench.check("AUTH secret; PING", "+OK +PONG");
+        bench.check("AUTH wrong; PING", &format!("{wrong} +PONG"));
+        bench.check("RESET; PING", "+RESET -NOAUTH Authentication required.");
+        bench.check("AUTH default secret; PING", "+OK +PONG");
+    }
+
+    #[test]
+    fn a_password_may_be_any_bytes() {
+        let mut bench = locked("");
+        bench.server.config.requirepass = (&b"a\0b\xff"[..]).into();
+        assert_eq!(bench.raw(&[&b"AUTH"[..], b"a\0b\xff"]), b"+OK\r\n");
+        assert!(bench.raw(&[&b"AUTH"[..], b"a"]).starts_with(b"-WRONGPASS"));
+    }
+
+    #[test]
+    fn quitting_needs_no_password() {
+        locked("x").check("QUIT", "+OK");
+    }
+}
