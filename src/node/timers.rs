@@ -51,7 +51,9 @@ impl Node {
             server.sample(now);
         }
         server.expire_cycle();
-        server.keyspace.maintain();
+        if server.config.activerehashing {
+            server.keyspace.maintain();
+        }
         self.check_clients(now);
     }
 

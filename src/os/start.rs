@@ -9,12 +9,12 @@ use super::reactor::{self, Reactor, Turn};
 use super::signal::{ShutdownSignal, Signals};
 use super::supervise::{Notice, Supervisor};
 use super::title::ProcessTitle;
-use super::{banner, clock, config_file, listen, memory, options, random, rlimit, sysinfo};
+use super::{banner, clock, config_file, errno, listen, memory, options, random, rlimit, sysinfo};
 use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
 use crate::command::Server;
 use crate::command::host::Facts;
-use crate::config::{CommandLine, Config, LoadError, Loaded, Stdin};
+use crate::config::{CommandLine, Config, LoadError, Loaded, Stdin, Text};
 use crate::node::Node;
 use crate::store::Keyspace;
 use mio::unix::SourceFd;
@@ -87,7 +87,7 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     if loaded.config.daemonize && matches!(supervisor, Supervisor::Nobody) {
         daemon::daemonize()?;
     }
-    enter_directory(&loaded)?;
+    enter_directory(&mut loaded)?;
     log::set(&options::log(&loaded.config))
         .map_err(|error| loaded.error("logfile", error.to_string()))?;
     let config_file = command_line.file.as_ref().map(|file| started_from.join(file));
@@ -118,15 +118,17 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     Ok(status)
 }
 
-fn enter_directory(loaded: &Loaded) -> Result<(), StartError> {
+fn enter_directory(loaded: &mut Loaded) -> Result<(), StartError> {
     let dir = loaded.config.dir.as_path();
-    if dir.as_os_str().is_empty() {
-        return Ok(());
+    if !dir.as_os_str().is_empty() {
+        std::env::set_current_dir(dir).map_err(|error| {
+            let reason = format!("Can't chdir to '{}': {}", dir.display(), errno::text(&error));
+            loaded.error("dir", reason)
+        })?;
     }
-    std::env::set_current_dir(dir).map_err(|error| {
-        let reason = format!("Can't chdir to '{}': {error}", dir.display());
-        StartError::from(loaded.error("dir", reason))
-    })
+    // CONFIG GET and REWRITE print where the server is, not how it was told to get there.
+    loaded.config.dir = Text::from(std::env::current_dir()?.as_path());
+    Ok(())
 }
 
 fn announce(loaded: &Loaded, config_file: Option<&PathBuf>) {
