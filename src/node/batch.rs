@@ -7,6 +7,7 @@ use crate::command::server::Server;
 use crate::command::table::CommandId;
 use crate::resp::Args;
 use crate::resp::parse::{self, Incomplete, Limits, Parsed, ProtocolError, Span};
+use crate::store::Prefetch;
 
 /// Commands parsed ahead. Their buckets and entries, two or three cache lines each, must fit the first
 /// level cache.
@@ -46,6 +47,8 @@ pub(super) struct Batch {
     pub(super) items: Vec<Item>,
     spans: Vec<Span>,
     hashes: Vec<u64>,
+    /// Hashes whose entries are not being loaded yet.
+    unfinished: Vec<u64>,
 }
 
 impl Batch {
@@ -80,11 +83,24 @@ impl Batch {
             }
         };
         if self.items.len() > 1 || self.hashes.len() > 1 {
-            for &hash in &self.hashes {
-                server.keyspace.prefetch_entry(db, hash);
-            }
+            self.prefetch_entries(server, db);
         }
         ended
+    }
+
+    /// Starts loading the entries of all keys, whose buckets are arriving by now. One in five is in a
+    /// child bucket, which has to arrive first.
+    #[inline]
+    fn prefetch_entries(&mut self, server: &Server, db: usize) {
+        self.unfinished.clear();
+        for &hash in &self.hashes {
+            if server.keyspace.prefetch_entry(db, hash) == Prefetch::Unfinished {
+                self.unfinished.push(hash);
+            }
+        }
+        for &hash in &self.unfinished {
+            server.keyspace.prefetch_child_entry(db, hash);
+        }
     }
 
     #[inline]

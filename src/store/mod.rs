@@ -6,6 +6,7 @@ mod db;
 mod expire;
 mod keys;
 
+pub use crate::ds::dict::Prefetch;
 pub use access::{AccessPolicy, lfu_decayed, lfu_initial, lfu_touched};
 pub use db::Db;
 
@@ -156,10 +157,17 @@ impl Keyspace {
         self.dbs[db].dict.prefetch_bucket(hash);
     }
 
-    /// Starts loading the entry a hash probably belongs to; call `prefetch_bucket` well before.
+    /// Starts loading the entry a hash probably belongs to; call `prefetch_bucket` well before. If
+    /// that took only a step towards it, `prefetch_child_entry` takes the next.
     #[inline]
-    pub fn prefetch_entry(&self, db: usize, hash: u64) {
-        self.dbs[db].dict.prefetch_item(hash);
+    pub fn prefetch_entry(&self, db: usize, hash: u64) -> Prefetch {
+        self.dbs[db].dict.prefetch_item(hash)
+    }
+
+    /// The last step of `prefetch_entry`.
+    #[inline]
+    pub fn prefetch_child_entry(&self, db: usize, hash: u64) {
+        self.dbs[db].dict.prefetch_child_item(hash);
     }
 
     /// How many databases there are.
