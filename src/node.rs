@@ -125,7 +125,10 @@ impl Node {
             }
         }
         while at < buf.len() && session.closing == Closing::No {
-            let most = if session.trust == Trust::Authenticated { batch::COMMANDS_MAX } else { 1 };
+            let most = match self.server.trust_of(session) {
+                Trust::Authenticated => batch::COMMANDS_MAX,
+                Trust::Unauthenticated => 1,
+            };
             let mut batch = std::mem::take(&mut self.batch);
             let ended = batch.fill(&self.server, session.db, buf, at, self.limits(session), most);
             let held_at = self.execute(session, buf, &batch);
@@ -245,7 +248,8 @@ impl Node {
     }
 
     fn limits(&self, session: &Session) -> Limits {
-        session.limits(num::i64_of(self.server.config.proto_max_bulk_len))
+        let bulk_len_max = num::i64_of(self.server.config.proto_max_bulk_len);
+        Limits { bulk_len_max, trust: self.server.trust_of(session) }
     }
 
     /// Replies with the error and closes the connection.

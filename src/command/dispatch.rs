@@ -4,7 +4,7 @@
 use super::context::{Context, KeyHashes};
 use super::server::{PauseKind, Server};
 use super::spec::Flags;
-use super::table::{CommandId, CommandTable};
+use super::table::{CommandId, CommandTable, Registered};
 use super::{Error, Outcome};
 use crate::base::num;
 use crate::config::Permission;
@@ -39,11 +39,14 @@ pub fn execute(
     let id = match resolve(&server.commands, &args, found) {
         Ok(id) => id,
         Err(error) => {
-            refuse(server, session, found, &error);
+            session.last_command = "";
+            refuse(server, session, None, &error);
             return (Flow::Done, started);
         }
     };
-    if let Err(error) = check(server, session, id) {
+    let registered = server.commands.get(id);
+    session.last_command = registered.full_name;
+    if let Err(error) = check_arity(registered, &args).and_then(|()| check(server, session, id)) {
         refuse(server, session, Some(id), &error);
         return (Flow::Done, started);
     }
@@ -51,8 +54,7 @@ pub fn execute(
         return (Flow::Held, started);
     }
     let registered = server.commands.get(id);
-    let handler = registered.command.handler.expect("resolve found a command with code");
-    session.last_command = registered.full_name;
+    let handler = registered.command.handler.expect("a command without code fails its arity");
     session.commands += 1;
     let point = session.output.checkpoint();
     let outcome = handler(&mut Context { args, session, server, id, hashes });
@@ -111,10 +113,11 @@ fn settle_reply_mode(session: &mut Session, point: crate::resp::Checkpoint) {
     }
 }
 
-/// The command or subcommand that the arguments name, with its arity checked.
+/// The command or subcommand that the arguments name; a container without its subcommand's word is
+/// itself.
 ///
 /// # Errors
-/// Unknown command or subcommand, wrong number of arguments.
+/// Unknown command or subcommand.
 #[inline]
 pub fn resolve(
     commands: &CommandTable,
@@ -124,30 +127,21 @@ pub fn resolve(
     let Some(id) = found else { return Err(unknown(args)) };
     let registered = commands.get(id);
     if registered.subcommands.is_empty() || args.len() < 2 {
-        if registered.command.handler.is_none() {
-            return Err(Error::arity(registered.full_name));
-        }
-        return check_arity(commands, id, args);
+        return Ok(id);
     }
-    match commands.subcommand(id, &args[1]) {
-        Some(sub_id) => check_arity(commands, sub_id, args),
-        None => Err(unknown_subcommand(registered.full_name, &args[1])),
-    }
+    let subcommand = commands.subcommand(id, &args[1]);
+    subcommand.ok_or_else(|| unknown_subcommand(registered.full_name, &args[1]))
 }
 
 #[inline]
-fn check_arity(
-    commands: &CommandTable,
-    id: CommandId,
-    args: &Args<'_>,
-) -> Result<CommandId, Error> {
-    let registered = commands.get(id);
+fn check_arity(registered: &Registered, args: &Args<'_>) -> Outcome {
     let arity = registered.command.spec.arity;
     let least = num::usize_of_u32(arity.unsigned_abs());
-    if args.len() < least || (arity > 0 && args.len() > least) {
+    let has_code = registered.command.handler.is_some();
+    if args.len() < least || (arity > 0 && args.len() > least) || !has_code {
         return Err(Error::arity(registered.full_name));
     }
-    Ok(id)
+    Ok(())
 }
 
 #[cold]
@@ -182,7 +176,7 @@ fn unknown_subcommand(container: &str, word: &[u8]) -> Error {
 #[inline]
 fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
     let flags = server.commands.get(id).command.spec.flags;
-    if session.trust == Trust::Unauthenticated && !flags.contains(Flags::NO_AUTH) {
+    if server.trust_of(session) == Trust::Unauthenticated && !flags.contains(Flags::NO_AUTH) {
         return Err(Error::NO_AUTH);
     }
     if flags.contains(Flags::PROTECTED) && !is_permitted(server, session, id) {
@@ -244,4 +238,40 @@ fn refuse(server: &mut Server, session: &mut Session, id: Option<CommandId>, err
     let point = session.output.checkpoint();
     session.output.error(error.line());
     settle_reply_mode(session, point);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    /// The last command, and executions and refusals of a command, after a script.
+    #[track_caller]
+    fn check(script: &str, last: &str, figures: &[(&str, u64, u64)]) {
+        let mut bench = Bench::new();
+        for line in script.split(';') {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            bench.raw(&words);
+        }
+        assert_eq!(bench.session.last_command, last, "{script}");
+        let counted: Vec<(&str, u64, u64)> = (bench.server.commands.iter())
+            .map(|(_, command)| (command.full_name, command.stats.calls, command.stats.rejected))
+            .filter(|&(_, calls, rejected)| calls + rejected > 0)
+            .collect();
+        assert_eq!(counted, figures, "{script}");
+    }
+
+    #[test]
+    fn what_is_refused_counts_for_the_command_that_was_meant() {
+        check("GET k;GET", "get", &[("get", 1, 1)]);
+        check("CONFIG GET", "config|get", &[("config|get", 0, 1)]);
+        check("CONFIG", "config", &[("config", 0, 1)]);
+        check("DEBUG SLEEP 0", "debug", &[("debug", 0, 1)]);
+    }
+
+    #[test]
+    fn what_there_is_not_counts_for_none() {
+        check("GET k;NOSUCH", "", &[("get", 1, 0)]);
+        check("CONFIG NOSUCH", "", &[]);
+        check("COMMAND NOSUCH", "", &[]);
+    }
 }

@@ -6,6 +6,7 @@ use super::table::CommandTable;
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::config::{Config, MaxmemoryPolicy};
+use crate::resp::parse::Trust;
 use crate::session::{Closing, Endpoint, Session, Sessions};
 use crate::store::{AccessPolicy, Keyspace};
 
@@ -211,6 +212,15 @@ impl Server {
         }
         let is_open = self.config.requirepass.is_empty();
         (self.config.protected_mode && is_open && !peer.is_local()).then_some(PROTECTED_MODE)
+    }
+
+    /// How far a client is trusted now: without a password there is nothing to prove.
+    #[inline]
+    pub fn trust_of(&self, session: &Session) -> Trust {
+        match session.trust {
+            Trust::Unauthenticated if !self.config.requirepass.is_empty() => Trust::Unauthenticated,
+            Trust::Unauthenticated | Trust::Authenticated => Trust::Authenticated,
+        }
     }
 
     /// Gives a client a buffer for its replies.

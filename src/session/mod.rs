@@ -4,7 +4,7 @@ mod table;
 
 pub use table::Sessions;
 
-use crate::resp::parse::{Limits, Trust};
+use crate::resp::parse::Trust;
 use crate::resp::{Assembly, Output, OwnedArgs};
 use bitflags::bitflags;
 use std::net::SocketAddr;
@@ -101,7 +101,7 @@ pub struct Session {
     pub assembly: Option<Box<Assembly>>,
     /// A large command completed during a pause.
     pub held: Option<OwnedArgs>,
-    /// Whether it has authenticated.
+    /// Whether it has authenticated, or needed not to when it connected.
     pub trust: Trust,
     /// Settings.
     pub flags: SessionFlags,
@@ -171,12 +171,6 @@ impl Session {
             soft_limit_since_s: None,
             is_queued_for_write: false,
         }
-    }
-
-    /// What it may send now.
-    #[inline]
-    pub fn limits(&self, bulk_len_max: i64) -> Limits {
-        Limits { bulk_len_max, trust: self.trust }
     }
 
     /// Bytes of input held for it.

@@ -4,7 +4,6 @@ use crate::command::server::Server;
 use crate::command::spec::{Arg, ArgType, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::config::{self, Caller, Changes, DataSet, Defaults, Peer, SetError, Trigger};
-use crate::resp::parse::Trust;
 use std::io;
 use std::path::Path;
 
@@ -181,7 +180,8 @@ impl Server {
     fn apply(&mut self, trigger: Trigger) -> Result<(), String> {
         match trigger {
             Trigger::Hz => self.hz = self.config.hz,
-            Trigger::RequirePass => self.admit_everyone_if_open(),
+            // The password is looked at whenever a client has not proven that it knows it.
+            Trigger::RequirePass => {}
             Trigger::ListenPorts
             | Trigger::MaxClients
             | Trigger::LogLevel
@@ -193,20 +193,6 @@ impl Server {
             | Trigger::AllocatorThread => return self.host.apply(trigger, &self.config),
         }
         Ok(())
-    }
-
-    /// Without a password there is nothing that clients would still have to prove. The one that is
-    /// being served has proven it already.
-    fn admit_everyone_if_open(&mut self) {
-        if !self.config.requirepass.is_empty() {
-            return;
-        }
-        let indexes: Vec<usize> = self.sessions.indexes().collect();
-        for index in indexes {
-            if let Some(session) = self.sessions.get_mut(index) {
-                session.trust = Trust::Authenticated;
-            }
-        }
     }
 }
 
@@ -265,9 +251,13 @@ mod tests {
     use crate::command::host::Facts;
     use crate::command::testing::{Bench, FakeHost, check};
     use crate::config::{Config, MaxmemoryPolicy};
-    use crate::session::{Endpoint, Session};
+    use crate::resp::parse::Trust;
+    use crate::session::Endpoint;
     use crate::store::AccessPolicy;
     use std::rc::Rc;
+
+    const HELLO: &str = "[$server $redis $version $7.4.0 $proto :2 $id :1 $mode $standalone $role \
+                         $master $modules []]";
 
     #[test]
     fn directives_are_found_by_patterns() {
@@ -346,19 +336,21 @@ mod tests {
     }
 
     #[test]
-    fn a_new_password_holds_for_those_who_come_and_none_for_nobody() {
+    fn a_password_is_asked_of_those_who_never_said_it() {
+        let no_auth = "-NOAUTH Authentication required.";
         let mut bench = Bench::new();
-        let id = bench.server.sessions.next_id();
-        let end = bench.session.peer.clone();
-        let other = Session::new(id, end.clone(), end, 9, 0);
-        let index = bench.server.sessions.insert(Box::new(other));
-        let trust = |bench: &Bench| bench.server.sessions.get(index).map(|other| other.trust);
-        bench.check("CONFIG SET requirepass pw; PING", "+OK +PONG");
-        assert_eq!(trust(&bench), Some(Trust::Unauthenticated));
-        bench.check("RESET; CONFIG GET requirepass", "+RESET -NOAUTH Authentication required.");
+        bench.check(
+            "CONFIG SET requirepass pw; PING; RESET; PING",
+            &format!("+OK +PONG +RESET {no_auth}"),
+        );
         bench.check("AUTH pw; CONFIG GET requirepass", "+OK [$requirepass $pw]");
-        bench.check("CONFIG SET requirepass ''", "+OK");
-        assert_eq!(trust(&bench), Some(Trust::Authenticated));
+        bench.session.trust = Trust::Unauthenticated;
+        bench.server.config.requirepass = "".into();
+        bench.check(
+            "PING; HELLO 2 SETNAME x; CONFIG SET requirepass other",
+            &format!("+PONG {HELLO} +OK"),
+        );
+        bench.check("PING; CONFIG GET requirepass", &[no_auth; 2].join(" "));
     }
 
     #[test]

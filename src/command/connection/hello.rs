@@ -70,7 +70,7 @@ fn hello(ctx: &mut Context<'_>) -> Outcome {
     if let Some((user, password)) = request.credentials {
         auth::authenticate(ctx.server, ctx.session, user, password)?;
     }
-    if ctx.session.trust == Trust::Unauthenticated {
+    if ctx.server.trust_of(ctx.session) == Trust::Unauthenticated {
         return Err(NOT_AUTHENTICATED);
     }
     if let Some(name) = request.name {
