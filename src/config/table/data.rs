@@ -4,8 +4,9 @@ macro_rules! data {
     ($rest:tt { $($rows:tt)* }) => { collect! { $rest { $($rows)*
 
 Memory {
-    /// Bytes the data set may take; 0 is no limit. Above it keys are evicted by maxmemory-policy.
-    "maxmemory" maxmemory: u64 = 0, memory(0, ULONG_MAX), Free, Later(Eviction),
+    /// Bytes the server may use; 0 is no limit. Above it keys are evicted by maxmemory-policy, and
+    /// where none may be, commands that need memory fail.
+    "maxmemory" maxmemory: u64 = 0, memory(0, ULONG_MAX), Free, Live,
         example "maxmemory 4gb";
 
     /// Which keys are evicted: of all keys or of those with a time to live (`volatile-`), the least
@@ -13,7 +14,7 @@ Memory {
     /// `noeviction` commands that need memory fail instead. The lfu policies also make every key
     /// count how often it is used, for OBJECT FREQ; the others note when, for OBJECT IDLETIME.
     "maxmemory-policy" maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::Noeviction, one_of(),
-        Free, Live;
+        Free, Later(Eviction);
 
     /// Keys looked at to choose one for eviction: more is closer to the ideal and slower.
     "maxmemory-samples" maxmemory_samples: u32 = 5, integer(1, INT_MAX), Free, Later(Eviction);
