@@ -81,6 +81,26 @@ impl<'a> Context<'a> {
         num::parse_i64(self.args.at(index)).ok_or(Error::NOT_AN_INTEGER)
     }
 
+    /// The number of a database, given as argument `index`.
+    ///
+    /// # Errors
+    /// No integer, none of 32 bits, or no such database.
+    pub fn database(&self, index: usize) -> Result<usize, Error> {
+        let number =
+            i32::try_from(self.integer(index)?).map_err(|_| Error::NOT_A_32_BIT_INTEGER)?;
+        self.existing_database(number)
+    }
+
+    /// The database of a number.
+    ///
+    /// # Errors
+    /// There is no such database.
+    pub fn existing_database(&self, number: i32) -> Result<usize, Error> {
+        let databases = self.server.keyspace.len();
+        let found = usize::try_from(number).ok().filter(|&number| number < databases);
+        found.ok_or(Error::DB_INDEX_OUT_OF_RANGE)
+    }
+
     /// Whether argument `index` is this word, in any case.
     #[inline]
     pub fn is_word(&self, index: usize, word: &str) -> bool {

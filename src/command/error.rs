@@ -14,6 +14,9 @@ impl Error {
     pub const SYNTAX: Self = Self::fixed("ERR syntax error");
     /// No 64-bit integer.
     pub const NOT_AN_INTEGER: Self = Self::fixed("ERR value is not an integer or out of range");
+    /// No 32-bit integer, though one of 64 bits.
+    pub const NOT_A_32_BIT_INTEGER: Self =
+        Self::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
     /// No double.
     pub const NOT_A_FLOAT: Self = Self::fixed("ERR value is not a valid float");
     /// The key does not exist.

@@ -3,6 +3,7 @@
 use super::host::Host;
 use super::stats::Stats;
 use super::table::CommandTable;
+use super::waits::Waits;
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::config::{Config, MaxmemoryPolicy};
@@ -99,6 +100,8 @@ pub struct Server {
     pub pause: Option<Pause>,
     /// Places of clients whose input waits for the pause to end.
     pub paused: Vec<usize>,
+    /// Clients that wait for a reply.
+    pub waits: Waits,
     /// Set once the server is to end.
     pub shutdown: Option<Shutdown>,
     /// Whether active expiry runs (DEBUG SET-ACTIVE-EXPIRE).
@@ -184,6 +187,7 @@ impl Server {
             host,
             pause: None,
             paused: Vec::new(),
+            waits: Waits::default(),
             shutdown: None,
             active_expire: ActiveExpire::On,
             writable: Vec::new(),
@@ -263,7 +267,7 @@ impl Server {
     /// Hands what commands threw away to the helper thread.
     pub fn drop_garbage(&mut self) {
         for garbage in self.keyspace.take_garbage() {
-            self.stats.lazy_freed += 1;
+            self.stats.lazy_freed += num::u64_of(garbage.objects());
             self.host.drop_later(Box::new(garbage));
         }
     }

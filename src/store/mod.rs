@@ -72,6 +72,16 @@ pub enum Garbage {
     Table(Dict<Entry>),
 }
 
+impl Garbage {
+    /// How many keys or values it is, for `lazyfreed_objects`.
+    pub fn objects(&self) -> usize {
+        match self {
+            Self::Entry(_) | Self::Value(_) => 1,
+            Self::Table(table) => table.len(),
+        }
+    }
+}
+
 /// What happened to an entry that was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepTtl {

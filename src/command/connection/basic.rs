@@ -114,11 +114,7 @@ fn echo(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn select(ctx: &mut Context<'_>) -> Outcome {
-    const NOT_AN_INT: Error =
-        Error::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
-    let index = i32::try_from(ctx.integer(1)?).map_err(|_| NOT_AN_INT)?;
-    let db = usize::try_from(index).ok().filter(|&db| db < ctx.server.keyspace.len());
-    ctx.session.db = db.ok_or(Error::DB_INDEX_OUT_OF_RANGE)?;
+    ctx.session.db = ctx.database(1)?;
     ctx.ok()
 }
 

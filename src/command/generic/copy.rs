@@ -1,6 +1,6 @@
 //! COPY, MOVE.
 
-use super::{database, free_replaced};
+use super::free_replaced;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::store::{Free, Scope};
@@ -65,7 +65,7 @@ fn parse(ctx: &Context<'_>) -> Result<(usize, Existing), Error> {
             existing = Existing::Replace;
             at += 1;
         } else if ctx.is_word(at, "db") && at + 1 < ctx.args.len() {
-            db = database(ctx, at + 1)?;
+            db = ctx.database(at + 1)?;
             at += 2;
         } else {
             return Err(Error::SYNTAX);
@@ -97,7 +97,7 @@ fn copy(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn move_key(ctx: &mut Context<'_>) -> Outcome {
-    let db = database(ctx, 2)?;
+    let db = ctx.database(2)?;
     let (scope, key) = (ctx.scope(), ctx.key(1));
     if scope.db == db {
         return Err(Error::SAME_OBJECT);

@@ -1,6 +1,5 @@
 //! Databases as wholes: FLUSHALL, FLUSHDB, SWAPDB.
 
-use super::existing_database;
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
@@ -103,7 +102,7 @@ fn parse(ctx: &Context<'_>) -> Result<Free, Error> {
 fn swapdb(ctx: &mut Context<'_>) -> Outcome {
     let first = number(ctx, 1).ok_or(INVALID_FIRST_DB)?;
     let second = number(ctx, 2).ok_or(INVALID_SECOND_DB)?;
-    let (first, second) = (existing_database(ctx, first)?, existing_database(ctx, second)?);
+    let (first, second) = (ctx.existing_database(first)?, ctx.existing_database(second)?);
     ctx.server.keyspace.swap(first, second);
     ctx.server.keyspace.dirty += 1;
     ctx.ok()
@@ -165,10 +164,10 @@ mod tests {
     #[test]
     fn only_sync_frees_before_the_reply() {
         for (lazy, option, elsewhere) in [
-            (false, "", 2),
-            (true, "", 2),
-            (false, "ASYNC", 2),
-            (true, "ASYNC", 2),
+            (false, "", 4),
+            (true, "", 4),
+            (false, "ASYNC", 4),
+            (true, "ASYNC", 4),
             (false, "SYNC", 0),
             (true, "SYNC", 0),
         ] {
