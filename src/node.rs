@@ -6,6 +6,7 @@
 
 mod batch;
 mod timers;
+mod waits;
 
 use crate::base::{num, quote};
 use crate::command::context::KeyHashes;
@@ -45,7 +46,9 @@ impl Node {
 
     /// Removes a client whose connection is gone.
     pub fn disconnected(&mut self, index: usize) {
-        drop(self.server.sessions.remove(index));
+        if let Some(mut session) = self.server.sessions.remove(index) {
+            self.server.waits.remove(&mut session);
+        }
     }
 
     /// Takes bytes that a client sent, what [`Node::take_tail`] gave in front, and executes the
@@ -55,7 +58,7 @@ impl Node {
         let Some(mut session) = self.server.sessions.take(index) else { return };
         session.active_at_s = now.unix_s();
         if session.closing == Closing::No {
-            if session.flags.contains(SessionFlags::PAUSED) {
+            if session.is_held_back() {
                 session.tail.extend_from_slice(buf);
             } else {
                 self.run(&mut session, buf);
@@ -85,12 +88,10 @@ impl Node {
     }
 
     /// Takes the bytes kept of an incomplete command, to be put in front of the next ones. None while
-    /// the client is paused: what it sends then is added to them.
+    /// the client is held back: what it sends then is added to them.
     pub fn take_tail(&mut self, index: usize) -> Vec<u8> {
         match self.server.sessions.get_mut(index) {
-            Some(session) if !session.flags.contains(SessionFlags::PAUSED) => {
-                std::mem::take(&mut session.tail)
-            }
+            Some(session) if !session.is_held_back() => std::mem::take(&mut session.tail),
             Some(_) | None => Vec::new(),
         }
     }
@@ -104,10 +105,13 @@ impl Node {
         let Some(mut session) = self.server.sessions.take(index) else { return };
         if let Some(args) = held {
             self.server.lend_buffer(&mut session);
-            if self.run_owned(&mut session, args) == Flow::Held {
-                session.tail = tail;
-                self.server.sessions.put(session);
-                return;
+            match self.run_owned(&mut session, args) {
+                Flow::Done => {}
+                Flow::Held | Flow::Blocked => {
+                    session.tail = tail;
+                    self.server.sessions.put(session);
+                    return;
+                }
             }
         }
         self.server.sessions.put(session);
@@ -131,9 +135,9 @@ impl Node {
             };
             let mut batch = std::mem::take(&mut self.batch);
             let ended = batch.fill(&self.server, session.db, buf, at, self.limits(session), most);
-            let held_at = self.execute(session, buf, &batch);
+            let stopped_at = self.execute(session, buf, &batch);
             self.batch = batch;
-            if let Some(from) = held_at {
+            if let Some(from) = stopped_at {
                 session.tail.extend_from_slice(&buf[from..]);
                 return;
             }
@@ -143,11 +147,16 @@ impl Node {
             match ended {
                 Ended::Full { end } => at = end,
                 Ended::Inline { start, len, end } => {
-                    if !self.run_inline(session, &buf[start..start + len]) {
-                        session.tail.extend_from_slice(&buf[start..]);
-                        return;
-                    }
-                    at = end;
+                    let from = match self.run_inline(session, &buf[start..start + len]) {
+                        Flow::Done => {
+                            at = end;
+                            continue;
+                        }
+                        Flow::Held => start,
+                        Flow::Blocked => end,
+                    };
+                    session.tail.extend_from_slice(&buf[from..]);
+                    return;
                 }
                 Ended::Incomplete { at, how: Incomplete::Small } => {
                     session.tail.extend_from_slice(&buf[at..]);
@@ -163,7 +172,8 @@ impl Node {
         }
     }
 
-    /// Executes a batch; the offset of the command that a pause held back, if one did.
+    /// Executes a batch; the offset to go on at later, if a command was held back or its reply is to
+    /// be waited for.
     #[inline]
     fn execute(&mut self, session: &mut Session, buf: &[u8], batch: &Batch) -> Option<usize> {
         let mut tick = if batch.items.is_empty() { 0 } else { (self.server.ticks)() };
@@ -173,9 +183,13 @@ impl Node {
             let (flow, ended) =
                 dispatch::execute(&mut self.server, session, args, item.id, hashes, tick);
             tick = ended;
-            if flow == Flow::Held {
-                self.hold(session);
-                return Some(item.start);
+            match flow {
+                Flow::Done => {}
+                Flow::Held => {
+                    self.hold(session);
+                    return Some(item.start);
+                }
+                Flow::Blocked => return Some(item.end),
             }
             if session.closing != Closing::No {
                 return None;
@@ -199,7 +213,7 @@ impl Node {
             }
             Ok(Fed::Complete(taken, args)) => match self.run_owned(session, args) {
                 Flow::Done => Some(taken),
-                Flow::Held => {
+                Flow::Held | Flow::Blocked => {
                     session.tail.extend_from_slice(&buf[taken..]);
                     None
                 }
@@ -225,21 +239,21 @@ impl Node {
         flow
     }
 
-    /// Executes one line of words; false if a pause holds it back.
-    fn run_inline(&mut self, session: &mut Session, line: &[u8]) -> bool {
+    /// Executes one line of words.
+    fn run_inline(&mut self, session: &mut Session, line: &[u8]) -> Flow {
         let Ok(words) = quote::split_args(line) else {
             self.protocol_error(session, ProtocolError::UnbalancedQuotes);
-            return true;
+            return Flow::Done;
         };
         if words.is_empty() {
-            return true;
+            return Flow::Done;
         }
         let args: OwnedArgs = words.iter().collect();
         let flow = self.run_owned(session, args);
         if flow == Flow::Held {
             session.held = None; // the line itself is kept instead
         }
-        flow == Flow::Done
+        flow
     }
 
     fn hold(&mut self, session: &mut Session) {

@@ -8,8 +8,8 @@ use super::table::{CommandId, CommandTable, Registered};
 use super::{Error, Outcome};
 use crate::base::num;
 use crate::config::Permission;
-use crate::resp::Args;
 use crate::resp::parse::Trust;
+use crate::resp::{Args, Output};
 use crate::session::{Closing, ReplyMode, Session};
 
 /// Longest part of an unknown command that its error repeats, bytes.
@@ -24,6 +24,8 @@ pub enum Flow {
     Done,
     /// A pause holds it back: it is to be tried again when the pause ends.
     Held,
+    /// It was executed and its reply comes later; no other command of the client may come before.
+    Blocked,
 }
 
 /// Executes one command for a client. `found` is what [`CommandTable::find`] says of its name, and
@@ -59,10 +61,20 @@ pub fn execute(
     let point = session.output.checkpoint();
     let outcome = handler(&mut Context { args, session, server, id, hashes });
     let ended = finish(server, session, id, started, outcome);
+    if session.blocked.is_some() {
+        return (Flow::Blocked, ended);
+    }
     if session.reply_mode != ReplyMode::On || session.closing == Closing::Now {
         settle_reply_mode(session, point);
     }
     (Flow::Done, ended)
+}
+
+/// Writes the reply of a client that was blocked, if it wants one.
+pub fn reply_later(session: &mut Session, write: impl FnOnce(&mut Output)) {
+    let point = session.output.checkpoint();
+    write(&mut session.output);
+    settle_reply_mode(session, point);
 }
 
 /// Writes the error, if any, and counts.

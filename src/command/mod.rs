@@ -22,6 +22,7 @@ pub mod string;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod waits;
 
 pub use context::Context;
 pub use error::{Error, Outcome};

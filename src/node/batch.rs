@@ -8,6 +8,7 @@ use crate::command::table::CommandId;
 use crate::resp::Args;
 use crate::resp::parse::{self, Incomplete, Limits, Parsed, ProtocolError, Span};
 use crate::store::Prefetch;
+use std::ops::Range;
 
 /// Commands parsed ahead. Their buckets and entries, two or three cache lines each, must fit the first
 /// level cache.
@@ -20,6 +21,8 @@ const KEYS_MAX: usize = 64;
 pub(super) struct Item {
     /// Offset of its first byte.
     pub(super) start: usize,
+    /// Offset behind its last byte.
+    pub(super) end: usize,
     /// Its command, if its name is known.
     pub(super) id: Option<CommandId>,
     /// Where its keys are.
@@ -73,7 +76,7 @@ impl Batch {
             let first = self.spans.len();
             match parse::parse(buf, at, limits, &mut self.spans) {
                 Ok(Parsed::Command { end }) => {
-                    self.push(server, db, buf, at, first);
+                    self.push(server, db, buf, at..end, first);
                     at = end;
                 }
                 Ok(Parsed::Nothing { end }) => at = end,
@@ -104,7 +107,14 @@ impl Batch {
     }
 
     #[inline]
-    fn push(&mut self, server: &Server, db: usize, buf: &[u8], start: usize, first_span: usize) {
+    fn push(
+        &mut self,
+        server: &Server,
+        db: usize,
+        buf: &[u8],
+        place: Range<usize>,
+        first_span: usize,
+    ) {
         let args = Args::new(buf, &self.spans[first_span..], &[]);
         let id = server.commands.find(&args[0]);
         let keys = id.map_or(LegacyRange::default(), |id| server.commands.get(id).keys);
@@ -122,7 +132,8 @@ impl Batch {
         }
         let invariant = "a read buffer is far below 4 GiB";
         self.items.push(Item {
-            start,
+            start: place.start,
+            end: place.end,
             id,
             keys,
             spans: (num::u32_of(first_span, invariant), num::u32_of(self.spans.len(), invariant)),

@@ -30,6 +30,7 @@ impl Node {
         self.server.set_now(now);
         let now_ms = now.mono_ms();
         self.end_pause(now);
+        self.end_waits(now);
         if now_ms >= self.timers.next_run_ms {
             self.run_periodic(now);
             let period_ms = 1000 / u64::from(self.server.hz.clamp(1, HZ_MAX));
@@ -39,6 +40,10 @@ impl Node {
         if let Some(pause) = self.server.pause {
             let left_ms = pause.until_ms.saturating_sub(now.unix_ms());
             wait_ms = wait_ms.min(u64::try_from(left_ms).unwrap_or(0).max(1));
+        }
+        if let Some(until_ns) = self.server.waits.next_deadline_ns() {
+            let left_ms = until_ns.saturating_sub(now.mono_ns).div_ceil(1_000_000);
+            wait_ms = wait_ms.min(left_ms.max(1));
         }
         wait_ms
     }
@@ -130,7 +135,8 @@ impl Server {
 
     fn check_idle(&mut self, session: &mut Session, now: Now) {
         let limit_s = i64::from(self.config.timeout);
-        if limit_s > 0 && now.unix_s() - session.active_at_s > limit_s {
+        let is_exempt = limit_s == 0 || session.blocked.is_some();
+        if !is_exempt && now.unix_s() - session.active_at_s > limit_s {
             tracing::debug!(client = session.id.0, "Closing idle client");
             self.close(session);
         }

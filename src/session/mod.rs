@@ -67,6 +67,16 @@ pub enum Closing {
     Now,
 }
 
+/// What a client waits for that has sent a command whose reply takes time. What it sends then is
+/// kept until the reply is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocked {
+    /// When it stops waiting, by the clock that only rises, nanoseconds; `None`: never by itself.
+    pub until_ns: Option<u64>,
+    /// Writes the reply for a time that has run out.
+    pub timed_out: fn(&mut Output),
+}
+
 bitflags! {
     /// Settings and facts that CLIENT LIST shows as letters.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -101,6 +111,8 @@ pub struct Session {
     pub assembly: Option<Box<Assembly>>,
     /// A large command completed during a pause.
     pub held: Option<OwnedArgs>,
+    /// What it waits for, if it does.
+    pub blocked: Option<Blocked>,
     /// Whether it has authenticated, or needed not to when it connected.
     pub trust: Trust,
     /// Settings.
@@ -152,6 +164,7 @@ impl Session {
             tail: Vec::new(),
             assembly: None,
             held: None,
+            blocked: None,
             trust: Trust::Unauthenticated,
             flags,
             reply_mode: ReplyMode::On,
@@ -171,6 +184,12 @@ impl Session {
             soft_limit_since_s: None,
             is_queued_for_write: false,
         }
+    }
+
+    /// Whether its commands are not executed now but kept.
+    #[inline]
+    pub fn is_held_back(&self) -> bool {
+        self.flags.contains(SessionFlags::PAUSED) || self.blocked.is_some()
     }
 
     /// Bytes of input held for it.

@@ -10,8 +10,9 @@ mod object;
 mod rename;
 mod scan;
 mod ttl;
+mod wait;
 
-use super::{Command, Context, Error};
+use super::{Command, Context};
 use crate::store::Free;
 
 /// The family.
@@ -42,29 +43,8 @@ pub static COMMANDS: &[&Command] = &[
     &ttl::PEXPIRETIME,
     &ttl::PTTL,
     &ttl::TTL,
+    &wait::WAIT,
 ];
-
-const NOT_A_32_BIT_INTEGER: Error =
-    Error::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
-
-/// The number of a database, given as argument `index`.
-///
-/// # Errors
-/// No integer, none of 32 bits, or no such database.
-fn database(ctx: &Context<'_>, index: usize) -> Result<usize, Error> {
-    let number = i32::try_from(ctx.integer(index)?).map_err(|_| NOT_A_32_BIT_INTEGER)?;
-    existing_database(ctx, number)
-}
-
-/// The database of a number.
-///
-/// # Errors
-/// There is no such database.
-fn existing_database(ctx: &Context<'_>, number: i32) -> Result<usize, Error> {
-    let databases = ctx.server.keyspace.len();
-    let found = usize::try_from(number).ok().filter(|&number| number < databases);
-    found.ok_or(Error::DB_INDEX_OUT_OF_RANGE)
-}
 
 /// Where a value is freed that a command replaces (`lazyfree-lazy-server-del`).
 fn free_replaced(ctx: &Context<'_>) -> Free {

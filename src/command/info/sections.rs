@@ -78,17 +78,11 @@ pub(super) fn clients(report: &mut Report<'_>) {
         ("maxclients", &server.config.maxclients),
         ("client_recent_max_input_buffer", &server.largest_input_bytes),
         ("client_recent_max_output_buffer", &server.largest_output_bytes),
+        ("blocked_clients", &server.waits.len()),
     ]);
-    report.zeros(&[
-        "blocked_clients",
-        "tracking_clients",
-        "pubsub_clients",
-        "watching_clients",
-        "clients_in_timeout_table",
-        "total_watched_keys",
-        "total_blocking_keys",
-        "total_blocking_keys_on_nokey",
-    ]);
+    report.zeros(&["tracking_clients", "pubsub_clients", "watching_clients"]);
+    report.field("clients_in_timeout_table", server.waits.timed_len());
+    report.zeros(&["total_watched_keys", "total_blocking_keys", "total_blocking_keys_on_nokey"]);
 }
 
 pub(super) fn memory(report: &mut Report<'_>) {

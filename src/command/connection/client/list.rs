@@ -219,7 +219,7 @@ impl View {
 fn letters(session: &Session) -> String {
     let has = |flag| session.flags.contains(flag);
     let mut letters = String::new();
-    if has(SessionFlags::PAUSED) {
+    if session.is_held_back() {
         letters.push('b');
     }
     match session.closing {
