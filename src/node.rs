@@ -5,6 +5,8 @@
 //! same code runs under a simulated network.
 
 mod batch;
+#[cfg(test)]
+mod connection_tests;
 mod timers;
 mod waits;
 

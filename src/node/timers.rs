@@ -3,6 +3,7 @@
 use super::Node;
 use crate::base::num;
 use crate::command::server::{ActiveExpire, Now, Server};
+use crate::resp::parse::Trust;
 use crate::session::{Closing, Session};
 
 /// Statistics are sampled this often, milliseconds.
@@ -15,6 +16,8 @@ const CLIENTS_PER_RUN_MAX: usize = 200;
 const CLIENTS_PER_RUN_MIN: usize = 5;
 /// Most of the time between two runs that active expiry may take, percent, at effort 1.
 const EXPIRE_TIME_PERCENT: u64 = 25;
+/// Unsent replies of a client that has not authenticated, bytes.
+const UNAUTHENTICATED_OUTPUT_BYTES_MAX: u64 = 1024;
 
 /// When what is due.
 #[derive(Debug, Default)]
@@ -142,12 +145,15 @@ impl Server {
         }
     }
 
-    /// Closes a client whose unsent replies exceed `client-output-buffer-limit`.
+    /// Closes a client whose unsent replies exceed `client-output-buffer-limit`, or what is kept for
+    /// one that has not authenticated.
     pub fn check_output_limit(&mut self, session: &mut Session) {
         let limit = self.config.client_output_buffer_limit.normal;
         let bytes = num::u64_of(session.output.pending_bytes());
         self.largest_output_bytes = self.largest_output_bytes.max(bytes);
-        let over_hard = limit.hard_bytes > 0 && bytes >= limit.hard_bytes;
+        let is_stranger = self.trust_of(session) == Trust::Unauthenticated;
+        let over_hard = limit.hard_bytes > 0 && bytes >= limit.hard_bytes
+            || is_stranger && bytes > UNAUTHENTICATED_OUTPUT_BYTES_MAX;
         let over_soft = limit.soft_bytes > 0 && bytes >= limit.soft_bytes;
         let now_s = self.now.unix_s();
         if !over_soft {

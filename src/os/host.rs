@@ -108,7 +108,12 @@ impl Machine {
                 if let Ok(listeners) = listen::listen_tcp(&options::listen(&old)) {
                     self.add_listeners(listeners)?;
                 }
-                Err("Unable to listen on this port. Check server logs.".to_owned())
+                let why = if config.bind == old.bind {
+                    "Unable to listen on this port. Check server logs."
+                } else {
+                    "Failed to bind to specified addresses."
+                };
+                Err(why.to_owned())
             }
         }
     }
@@ -181,10 +186,12 @@ impl Host for Machine {
             Trigger::MaxClients => {
                 let wanted = u64::from(config.maxclients);
                 let room = rlimit::fit_open_files(wanted);
-                if room.maxclients(wanted).is_none_or(|maxclients| maxclients < wanted) {
-                    return Err("The operating system is not able to handle the specified number \
-                                of clients, try with a lower value"
-                        .to_owned());
+                let maxclients = room.maxclients(wanted).unwrap_or(0);
+                if maxclients < wanted {
+                    return Err(format!(
+                        "The operating system is not able to handle the specified number of \
+                         clients, try with {maxclients}"
+                    ));
                 }
             }
             Trigger::LogLevel | Trigger::LogFormat => {
