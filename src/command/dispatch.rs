@@ -2,6 +2,7 @@
 //! count it.
 
 use super::context::{Context, KeyHashes};
+use super::error::printed;
 use super::server::{PauseKind, Server};
 use super::spec::Flags;
 use super::table::{CommandId, CommandTable, Registered};
@@ -158,7 +159,7 @@ fn check_arity(registered: &Registered, args: &Args<'_>) -> Outcome {
 
 #[cold]
 fn unknown(args: &Args<'_>) -> Error {
-    let name = &args[0];
+    let name = printed(&args[0]);
     let mut line = b"ERR unknown command '".to_vec();
     line.extend_from_slice(&name[..name.len().min(UNKNOWN_TEXT_MAX)]);
     line.extend_from_slice(b"', with args beginning with: ");
@@ -167,6 +168,7 @@ fn unknown(args: &Args<'_>) -> Error {
         if repeated >= UNKNOWN_TEXT_MAX {
             break;
         }
+        let arg = printed(arg);
         let shown = &arg[..arg.len().min(UNKNOWN_TEXT_MAX - repeated)];
         line.push(b'\'');
         line.extend_from_slice(shown);
@@ -179,6 +181,7 @@ fn unknown(args: &Args<'_>) -> Error {
 #[cold]
 fn unknown_subcommand(container: &str, word: &[u8]) -> Error {
     let mut line = b"ERR unknown subcommand '".to_vec();
+    let word = printed(word);
     line.extend_from_slice(&word[..word.len().min(UNKNOWN_TEXT_MAX)]);
     line.extend_from_slice(format!("'. Try {} HELP.", container.to_ascii_uppercase()).as_bytes());
     Error::new(line)

@@ -67,5 +67,11 @@ impl Error {
     }
 }
 
+/// What an error text repeats of an argument: as in Redis, whose texts are C strings, it ends before
+/// the first zero byte.
+pub fn printed(arg: &[u8]) -> &[u8] {
+    arg.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
 /// What a handler returns: it has written its reply, or there is an error to write.
 pub type Outcome = Result<(), Error>;

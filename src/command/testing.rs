@@ -196,6 +196,11 @@ fn scripts_and_replies_read_as_the_integration_tests_do() {
     check("SET k v; GET k; GET x; SET k v NX", "+OK $v $_ $_");
     check("SET k", "-ERR wrong number of arguments for 'set' command");
     check("NOPE a b", "-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' ");
+    check(
+        r#"OBJECT "a\x00b"; "NO\x00PE" "a\x00b" "\x00""#,
+        "-ERR unknown subcommand 'a'. Try OBJECT HELP. \
+         -ERR unknown command 'NO', with args beginning with: 'a' '' ",
+    );
 }
 
 #[test]

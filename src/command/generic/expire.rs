@@ -1,5 +1,6 @@
 //! EXPIRE and its relatives, PERSIST.
 
+use crate::command::error::printed;
 use crate::command::expiry::Unit;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
@@ -122,7 +123,7 @@ impl Conditions {
             } else if is(b"lt") {
                 Self::EARLIER
             } else {
-                return Err(Error::new([b"ERR Unsupported option ", word].concat()));
+                return Err(Error::new([b"ERR Unsupported option ", printed(word)].concat()));
             };
         }
         if conditions.contains(Self::MISSING) && conditions != Self::MISSING {
@@ -332,6 +333,7 @@ mod tests {
             );
         }
         check("EXPIRE k 10 NX nx NX", ":0");
+        check("EXPIRE k 10 \"a\\x00b\"", "-ERR Unsupported option a");
     }
 
     #[test]
