@@ -178,7 +178,7 @@ fn strangers_who_do_not_read_are_closed() {
     world.send(other, "AUTH pw");
     let pings = "PING\r\n".repeat(40);
     for index in [one, other] {
-        world.node.input(world.now, index, pings[..30 * 6].as_bytes());
+        world.node.input(world.now, index, &pings.as_bytes()[..30 * 6]);
         world.node.check_output(index);
         assert_eq!(world.closing(index), Closing::No);
         for _ in 0..100 {

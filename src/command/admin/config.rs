@@ -208,31 +208,36 @@ fn reset_stat(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn rewrite(ctx: &mut Context<'_>) -> Outcome {
-    const NO_FILE: Error = Error::fixed("ERR The server is running without a config file");
-    let server = &mut *ctx.server;
-    let file = server.host.facts().config_file.clone();
-    if file.is_empty() {
-        return Err(NO_FILE);
-    }
-    let path = Path::new(&file);
-    let old = match server.host.read_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        read => read,
-    };
-    let written = old.and_then(|old| {
-        let new = config::rewrite(&old, &server.config, Defaults::Omitted);
-        server.host.replace_file(path, &new)
-    });
-    match written {
-        Ok(()) => {
-            tracing::info!("CONFIG REWRITE executed with success.");
-            ctx.ok()
+    ctx.server.rewrite_config(Defaults::Omitted)?;
+    ctx.ok()
+}
+
+impl Server {
+    /// Writes the values in force into the configuration file, which is made if it is gone.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be read or replaced.
+    pub fn rewrite_config(&mut self, defaults: Defaults) -> Outcome {
+        const NO_FILE: Error = Error::fixed("ERR The server is running without a config file");
+        let file = self.host.facts().config_file.clone();
+        if file.is_empty() {
+            return Err(NO_FILE);
         }
-        Err(error) => {
+        let path = Path::new(&file);
+        let old = match self.host.read_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read,
+        };
+        let written = old.and_then(|old| {
+            self.host.replace_file(path, &config::rewrite(&old, &self.config, defaults))
+        });
+        written.map_err(|error| {
             let reason = words(&error);
             tracing::warn!("CONFIG REWRITE failed: {reason}");
-            Err(Error::new(format!("ERR Rewriting config file: {reason}")))
-        }
+            Error::new(format!("ERR Rewriting config file: {reason}"))
+        })?;
+        tracing::info!("CONFIG REWRITE executed with success.");
+        Ok(())
     }
 }
 
