@@ -127,6 +127,18 @@ fn a_pause_of_all_holds_back_even_the_one_that_asked_until_it_is_over() {
 }
 
 #[test]
+fn nothing_expires_by_itself_during_a_pause() {
+    let mut world = World::new();
+    let one = world.connect(1);
+    assert_eq!(world.send(one, "SET k v PX 100; CLIENT PAUSE 1000 WRITE"), "+OK|+OK|");
+    world.pass(500);
+    assert_eq!(world.node.server.keyspace.expired, 0);
+    world.pass(500);
+    world.pass(200);
+    assert_eq!(world.node.server.keyspace.expired, 1);
+}
+
+#[test]
 fn a_held_back_client_can_be_killed() {
     let mut world = World::new();
     let (one, other) = (world.connect(1), world.connect(2));

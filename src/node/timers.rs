@@ -120,7 +120,9 @@ impl Server {
 
     /// Expires keys whose time has come, for a bounded time.
     fn expire_cycle(&mut self) {
-        if self.active_expire == ActiveExpire::Off || self.keyspace.volatile_len() == 0 {
+        // Expiry is a write, which even the mildest pause holds back.
+        let is_held = self.active_expire == ActiveExpire::Off || self.pause.is_some();
+        if is_held || self.keyspace.volatile_len() == 0 {
             return;
         }
         let effort = u64::from(self.config.active_expire_effort.clamp(1, 10));
