@@ -211,13 +211,13 @@ impl Keyspace {
     #[inline]
     pub fn read(&mut self, scope: Scope, key: Key<'_>) -> Option<Ref<'_, Entry>> {
         let Self { dbs, now_ms, expired, garbage, hits, misses, policy, rng, .. } = self;
-        let Some(mut slot) = live(&mut dbs[scope.db], key, *now_ms, expired, garbage) else {
+        let Some(slot) = live(&mut dbs[scope.db], key, *now_ms, expired, garbage) else {
             *misses += 1;
             return None;
         };
         *hits += 1;
         if scope.touch == Touch::Yes {
-            touch(&mut slot, *policy, rng);
+            touch(&slot, *policy, rng);
         }
         Some(slot.into_ref())
     }
@@ -226,13 +226,13 @@ impl Keyspace {
     #[inline]
     pub fn read_mut(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
         let Self { dbs, now_ms, expired, garbage, hits, misses, policy, rng, .. } = self;
-        let Some(mut slot) = live(&mut dbs[scope.db], key, *now_ms, expired, garbage) else {
+        let Some(slot) = live(&mut dbs[scope.db], key, *now_ms, expired, garbage) else {
             *misses += 1;
             return None;
         };
         *hits += 1;
         if scope.touch == Touch::Yes {
-            touch(&mut slot, *policy, rng);
+            touch(&slot, *policy, rng);
         }
         Some(slot)
     }
@@ -260,9 +260,9 @@ impl Keyspace {
     #[inline]
     pub fn write(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
         let Self { dbs, now_ms, expired, garbage, policy, rng, .. } = self;
-        let mut slot = live(&mut dbs[scope.db], key, *now_ms, expired, garbage)?;
+        let slot = live(&mut dbs[scope.db], key, *now_ms, expired, garbage)?;
         if scope.touch == Touch::Yes {
-            touch(&mut slot, *policy, rng);
+            touch(&slot, *policy, rng);
         }
         Some(slot)
     }
@@ -454,11 +454,12 @@ fn live<'a>(
 }
 
 #[inline]
-fn touch(slot: &mut Slot<'_>, policy: AccessPolicy, rng: &mut Rng) {
-    let old = slot.get().access();
+fn touch(slot: &Slot<'_>, policy: AccessPolicy, rng: &mut Rng) {
+    let entry = slot.get();
+    let old = entry.access();
     let new = policy.touched(old, policy.draw(rng));
     if new != old {
-        slot.get_mut().set_access(new);
+        entry.set_access(new);
     }
 }
 

@@ -308,11 +308,15 @@ impl<P: Payload> Entry<P> {
         self.header().access_kind & ACCESS_MASK
     }
 
-    /// Sets the 24-bit access clock.
+    /// Sets the 24-bit access clock. Readers do so, hence the shared reference: the clock is a cell,
+    /// and an entry is not `Sync`.
     #[inline]
-    pub fn set_access(&mut self, access: u32) {
-        let header = self.header_mut();
+    pub fn set_access(&self, access: u32) {
+        let mut header = self.header();
         header.access_kind = (header.access_kind & !ACCESS_MASK) | (access & ACCESS_MASK);
+        // SAFETY: the header is in the allocation, and nobody holds a reference to it: it is read and
+        // written as a whole, and `header_mut` needs `&mut self`.
+        unsafe { self.start.cast::<Header>().write(header) };
     }
 
     /// When the entry expires, Unix milliseconds.
