@@ -1,5 +1,6 @@
 //! The server's whole state: what the single thread owns.
 
+use super::buffers::ReplyBuffers;
 use super::host::Host;
 use super::stats::Stats;
 use super::table::CommandTable;
@@ -111,7 +112,7 @@ pub struct Server {
     /// Places of clients to close in this turn.
     pub doomed: Vec<usize>,
     /// Buffers for replies, waiting to be lent.
-    pub buffers: Vec<Vec<u8>>,
+    pub buffers: ReplyBuffers,
     /// Times the reactor may run its periodic work per second at present.
     pub hz: u32,
     /// Peak of clients' input and output, bytes, for INFO clients.
@@ -128,13 +129,6 @@ pub enum ActiveExpire {
     /// Only when they are asked for.
     Off,
 }
-
-/// Capacity of a reply buffer when it is lent, bytes.
-const BUFFER_BYTES: usize = 16 * 1024;
-/// Reply buffers that grew beyond this are not kept, bytes.
-const BUFFER_BYTES_MAX: usize = 64 * 1024;
-/// Reply buffers kept.
-const BUFFERS_MAX: usize = 256;
 
 /// What a client from another machine is told while there is no password.
 const PROTECTED_MODE: &[u8] = b"-DENIED Redis is running in protected mode because protected mode \
@@ -192,7 +186,7 @@ impl Server {
             active_expire: ActiveExpire::On,
             writable: Vec::new(),
             doomed: Vec::new(),
-            buffers: Vec::new(),
+            buffers: ReplyBuffers::default(),
             largest_input_bytes: 0,
             largest_output_bytes: 0,
         }
@@ -231,19 +225,15 @@ impl Server {
     #[inline]
     pub fn lend_buffer(&mut self, session: &mut Session) {
         let buffers = &mut self.buffers;
-        session
-            .output
-            .lend_buffer(|| buffers.pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES)));
+        session.output.lend_buffer(|| buffers.take());
     }
 
     /// Takes a client's buffer back if all its replies were sent.
     pub fn reclaim_buffer(&mut self, session_index: usize) {
         if let Some(session) = self.sessions.get_mut(session_index)
             && let Some(buffer) = session.output.reclaim_buffer()
-            && buffer.capacity() <= BUFFER_BYTES_MAX
-            && self.buffers.len() < BUFFERS_MAX
         {
-            self.buffers.push(buffer);
+            self.buffers.give_back(buffer);
         }
     }
 

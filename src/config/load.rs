@@ -107,7 +107,8 @@ fn options(args: &[Vec<u8>]) -> Vec<Text> {
                 let ends = args.get(index + 1).is_none_or(|arg| arg.starts_with(b"--"));
                 if ends && name.eq_ignore_ascii_case(b"save") {
                     option.extend_from_slice(b" \"\"");
-                } else {
+                } else if !name.contains(&b' ') {
+                    // Otherwise `"--name value"` in one argument: whole already.
                     next = Next::Argument;
                 }
                 options.push(option);

@@ -58,6 +58,7 @@ impl Node {
             self.timers.next_sample_ms = now.mono_ms() + SAMPLE_MS;
             server.sample(now);
         }
+        server.buffers.trim(now.mono_ms());
         server.expire_cycle();
         if server.config.activerehashing {
             server.keyspace.maintain();

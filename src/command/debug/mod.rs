@@ -5,11 +5,13 @@
 mod digest;
 mod reply;
 
+use super::buffers::ReplyBuffers;
 use super::host::Crash;
 use super::server::ActiveExpire;
 use super::spec::{Flags, Group};
 use super::{Command, Context, Error, Outcome, Spec};
 use crate::base::num;
+use crate::config::Defaults;
 use crate::value::{self, Str, string};
 use std::fmt::Write;
 
@@ -49,6 +51,15 @@ const TOOLS: &[Tool] = &[
         args: (0, 0),
         run: |ctx| crash(ctx, Crash::Assert),
         help: &["ASSERT", "    Crash by a failed assertion."],
+    },
+    Tool {
+        name: "CONFIG-REWRITE-FORCE-ALL",
+        args: (0, 0),
+        run: rewrite_config,
+        help: &[
+            "CONFIG-REWRITE-FORCE-ALL",
+            "    Like CONFIG REWRITE, and write the directives that have their defaults too.",
+        ],
     },
     Tool {
         name: "DIGEST",
@@ -120,6 +131,15 @@ const TOOLS: &[Tool] = &[
         help: &["PROTOCOL <type>", "    Reply with a test value of a type of the protocol."],
     },
     Tool {
+        name: "REPLYBUFFER",
+        args: (2, 2),
+        run: reply_buffers,
+        help: &[
+            "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|milliseconds>",
+            "    How long reply buffers that are not needed any more are kept.",
+        ],
+    },
+    Tool {
         name: "SEGFAULT",
         args: (0, 0),
         run: |ctx| crash(ctx, Crash::Segfault),
@@ -173,6 +193,26 @@ fn sleep(ctx: &mut Context<'_>) -> Outcome {
     let seconds = crate::base::float::parse_f64(ctx.args.at(2)).unwrap_or(0.0);
     let micros = num::u64_truncated((seconds * 1e6).clamp(0.0, 1e15));
     ctx.server.host.sleep(micros);
+    ctx.ok()
+}
+
+fn rewrite_config(ctx: &mut Context<'_>) -> Outcome {
+    ctx.server.rewrite_config(Defaults::Written)?;
+    ctx.ok()
+}
+
+fn reply_buffers(ctx: &mut Context<'_>) -> Outcome {
+    if !ctx.is_word(2, "peak-reset-time") {
+        return Err(Error::SYNTAX);
+    }
+    let keep = if ctx.is_word(3, "never") {
+        None
+    } else if ctx.is_word(3, "reset") {
+        Some(ReplyBuffers::KEEP_MS)
+    } else {
+        Some(u64::try_from(ctx.integer(3)?).map_err(|_| Error::NOT_AN_INTEGER)?)
+    };
+    ctx.server.buffers.keep_for(keep);
     ctx.ok()
 }
 
@@ -324,6 +364,16 @@ mod tests {
             "DEBUG POPULATE -1; DEBUG POPULATE x",
             "-ERR value is out of range, must be positive \
              -ERR value is not an integer or out of range",
+        );
+    }
+
+    #[test]
+    fn reply_buffers_are_kept_as_long_as_it_says() {
+        bench().check(
+            "DEBUG REPLYBUFFER PEAK-RESET-TIME never; DEBUG REPLYBUFFER peak-reset-time 100; \
+             DEBUG REPLYBUFFER peak-reset-time reset; DEBUG REPLYBUFFER peak-reset-time x; \
+             DEBUG REPLYBUFFER nope 1",
+            "+OK +OK +OK -ERR value is not an integer or out of range -ERR syntax error",
         );
     }
 
