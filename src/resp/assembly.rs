@@ -6,10 +6,12 @@
 
 use super::args::OwnedArgs;
 use super::parse::{
-    BIG_ARG_LEN_MIN, Limits, Line, ProtocolError, Span, check_count, check_len, number_line,
+    BIG_ARG_LEN_MIN, INLINE_LEN_MAX, Limits, Line, ProtocolError, Span, check_count, check_len,
+    number_line,
 };
 use crate::base::num;
 use bytes::Bytes;
+use memchr::memchr;
 
 /// How far a big argument's buffer runs ahead of the bytes received, bytes.
 const READ_AHEAD_MIN: usize = 64 * 1024;
@@ -160,6 +162,7 @@ impl Assembly {
                     num::u32_of(self.big.len(), "one for each argument, counted in 31 bits");
                 self.spans.push(Span { start: Span::BIG, len: index });
                 self.state = State::Big { arg: Vec::new(), len };
+                self.end_big(); // an empty one has no bytes to wait for
             } else {
                 let invariant = "below SMALL_BYTES_MAX and BIG_ARG_LEN_MIN";
                 let start = num::u32_of(self.buf.len(), invariant);
@@ -177,8 +180,22 @@ impl Assembly {
         too_long: ProtocolError,
         invalid: ProtocolError,
     ) -> Result<(usize, Option<i64>), ProtocolError> {
+        if self.line.is_empty() {
+            return Ok(match number_line(rest, 1, too_long, invalid)? {
+                Line::Value { value, end } => (end, Some(value)),
+                Line::Incomplete => {
+                    self.line.extend_from_slice(rest);
+                    (rest.len(), None)
+                }
+            });
+        }
         let held = self.line.len();
-        let window = &rest[..rest.len().min(super::parse::INLINE_LEN_MAX + 4)];
+        // The line is complete one byte behind its first CR.
+        let needed = match self.line.last() {
+            Some(b'\r') => 1,
+            Some(_) | None => memchr(b'\r', rest).map_or(rest.len(), |at| at + 2),
+        };
+        let window = &rest[..rest.len().min(needed).min(INLINE_LEN_MAX + 4)];
         self.line.extend_from_slice(window);
         match number_line(&self.line, 1, too_long, invalid)? {
             Line::Value { value, end } => {
@@ -264,6 +281,25 @@ mod tests {
         assert!(assembly.memory_bytes() < 1024);
         let (_, room) = assembly.target().expect("a big argument is awaited");
         assert_eq!(room, READ_AHEAD_MIN);
+    }
+
+    #[test]
+    fn many_small_arguments_copy_their_bytes_once() {
+        // A million arguments in pieces as they are read: seconds, if each length line copied what
+        // follows it.
+        let input = command(&vec![&b"x"[..]; 1_000_000]);
+        let mut assembly = Assembly::default();
+        let mut pieces = input.chunks(64 * 1024).peekable();
+        while let Some(piece) = pieces.next() {
+            let fed = assembly.feed(piece, OPEN).expect("well-formed");
+            assert!(assembly.line.capacity() < 64);
+            match fed {
+                Fed::More => assert!(pieces.peek().is_some()),
+                Fed::Complete(taken, args) => {
+                    assert_eq!((taken, args.as_args().len()), (piece.len(), 1_000_000));
+                }
+            }
+        }
     }
 
     #[test]

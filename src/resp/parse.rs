@@ -174,7 +174,9 @@ fn number_line_slow(
     too_long: ProtocolError,
     invalid: ProtocolError,
 ) -> Result<Line, ProtocolError> {
-    let Some(len) = memchr(b'\r', rest) else {
+    // What is found must not depend on how much has arrived behind the longest line.
+    let window = &rest[..rest.len().min(INLINE_LEN_MAX + 1)];
+    let Some(len) = memchr(b'\r', window) else {
         return if rest.len() > INLINE_LEN_MAX { Err(too_long) } else { Ok(Line::Incomplete) };
     };
     if len + 1 >= rest.len() {
@@ -273,7 +275,8 @@ fn incomplete(buf: &[u8], at: usize) -> Parsed {
 #[cold]
 fn inline(buf: &[u8], at: usize) -> Result<Parsed, ProtocolError> {
     let rest = &buf[at..];
-    let Some(len) = memchr(b'\n', rest) else {
+    let window = &rest[..rest.len().min(INLINE_LEN_MAX + 1)];
+    let Some(len) = memchr(b'\n', window) else {
         return if rest.len() > INLINE_LEN_MAX {
             Err(ProtocolError::InlineTooLong)
         } else {
@@ -352,6 +355,25 @@ mod tests {
         fails(&long, OPEN, ProtocolError::CountTooLong);
         let long = [b"*1\r\n$".as_slice(), &[b'1'; INLINE_LEN_MAX + 2]].concat();
         fails(&long, OPEN, ProtocolError::LengthTooLong);
+    }
+
+    #[test]
+    fn a_line_too_long_is_refused_even_if_its_end_has_arrived() {
+        for (head, error) in [
+            (&b""[..], ProtocolError::InlineTooLong),
+            (b"*", ProtocolError::CountTooLong),
+            (b"*1\r\n$", ProtocolError::LengthTooLong),
+        ] {
+            let line = [head, &[b'1'; INLINE_LEN_MAX + 1], b"\r\n"].concat();
+            fails(&line, OPEN, error);
+            fails(&line[..line.len() - 2], OPEN, error);
+        }
+        let line = [&[b'a'; INLINE_LEN_MAX][..], b"\n"].concat();
+        let found = parse(&line, 0, OPEN, &mut Vec::new());
+        assert_eq!(
+            found,
+            Ok(Parsed::Inline { start: 0, len: INLINE_LEN_MAX, end: INLINE_LEN_MAX + 1 })
+        );
     }
 
     #[test]
