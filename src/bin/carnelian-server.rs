@@ -85,9 +85,9 @@ fn check_config(command_line: &CommandLine) -> ExitCode {
 }
 
 fn fail(error: &start::StartError) -> ExitCode {
-    let text = error.to_string();
-    if !text.is_empty() {
-        eprintln!("\n{text}");
+    match error {
+        start::StartError::Logged => {}
+        start::StartError::Config(_) | start::StartError::Io(_) => eprintln!("\n{error}"),
     }
     ExitCode::FAILURE
 }

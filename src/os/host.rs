@@ -1,5 +1,6 @@
 //! The machine, as commands ask for it.
 
+use super::listen::Listener;
 use super::memory::{self, BackgroundPurge, Control};
 use super::oom::{OomAdjuster, ProcessClass};
 use super::reactor::{self, Listeners};
@@ -96,43 +97,51 @@ impl Machine {
 
     /// Listens on the addresses of `config` instead of those before; if that fails, on those again.
     fn move_listeners(&mut self, config: &Config) -> Result<(), String> {
-        self.close_tcp_listeners();
-        let opened = listen::listen_tcp(&options::listen(config));
-        match opened {
-            Ok(listeners) => {
-                self.listening = config.clone();
-                self.add_listeners(listeners)
-            }
+        if config.port == self.listening.port {
+            self.move_addresses(config)?;
+        } else {
+            self.move_port(config)?;
+        }
+        self.listening = config.clone();
+        Ok(())
+    }
+
+    /// Another port: the old listeners stay until the new ones are open.
+    fn move_port(&mut self, config: &Config) -> Result<(), String> {
+        let opened = listen::listen_tcp(&options::listen(config))
+            .map_err(|_| "Unable to listen on this port. Check server logs.")?;
+        self.replace_tcp_listeners(opened)
+    }
+
+    /// Other addresses on the same port: two sockets cannot listen there at once.
+    fn move_addresses(&mut self, config: &Config) -> Result<(), String> {
+        self.replace_tcp_listeners(Vec::new())?;
+        match listen::listen_tcp(&options::listen(config)) {
+            Ok(opened) => self.replace_tcp_listeners(opened),
             Err(_) => {
-                let old = self.listening.clone();
-                if let Ok(listeners) = listen::listen_tcp(&options::listen(&old)) {
-                    self.add_listeners(listeners)?;
+                let old = listen::listen_tcp(&options::listen(&self.listening));
+                match old {
+                    Ok(reopened) => self.replace_tcp_listeners(reopened)?,
+                    Err(reason) => tracing::warn!("Cannot listen as before: {reason}"),
                 }
-                let why = if config.bind == old.bind {
-                    "Unable to listen on this port. Check server logs."
-                } else {
-                    "Failed to bind to specified addresses."
-                };
-                Err(why.to_owned())
+                Err("Failed to bind to specified addresses.".to_owned())
             }
         }
     }
 
-    fn close_tcp_listeners(&mut self) {
+    /// Closes the TCP listeners and takes others instead. Tokens are positions, so that all are
+    /// registered anew.
+    fn replace_tcp_listeners(&mut self, others: Vec<Listener>) -> Result<(), String> {
         let mut listeners = self.listeners.borrow_mut();
         for listener in listeners.iter_mut() {
             // One that was never registered has nothing to take back.
             let _ = listener.deregister(&self.registry);
         }
-        listeners.retain(|listener| listener.is_unix());
-    }
-
-    fn add_listeners(&mut self, added: Vec<listen::Listener>) -> Result<(), String> {
-        let mut listeners = self.listeners.borrow_mut();
-        listeners.extend(added);
+        listeners.retain(Listener::is_unix);
+        listeners.extend(others);
         for (index, listener) in listeners.iter_mut().enumerate() {
             let token = reactor::listener_token(index);
-            listener.register(&self.registry, token).map_err(|error| error.to_string())?;
+            listener.register(&self.registry, token).map_err(|error| errno::text(&error))?;
         }
         Ok(())
     }

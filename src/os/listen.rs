@@ -1,5 +1,6 @@
 //! Listening sockets: every address of `bind`, and the Unix socket.
 
+use super::errno;
 use super::stream::Stream;
 use crate::config::{Absence, BindAddress};
 use crate::session::Endpoint;
@@ -51,8 +52,9 @@ pub struct Listener {
 pub fn listen_all(options: &ListenOptions<'_>) -> Result<Vec<Listener>, String> {
     let mut listeners = listen_tcp(options)?;
     if !options.unix_path.as_os_str().is_empty() {
-        let listener = listen_unix(options.unix_path, options.unix_mode, options.backlog)
-            .map_err(|error| format!("Failed opening Unix socket: bind: {error}"))?;
+        let listener = listen_unix(options.unix_path, options.unix_mode, options.backlog).map_err(
+            |error| format!("Failed opening Unix socket: bind: {}", errno::text(&error)),
+        )?;
         listeners.push(listener);
     }
     Ok(listeners)
@@ -73,7 +75,8 @@ pub fn listen_tcp(options: &ListenOptions<'_>) -> Result<Vec<Listener>, String> 
             Err(error) => {
                 let (host, port) = (&address.host, options.port);
                 let text = format!(
-                    "Could not create server TCP listening socket {host}:{port}: bind: {error}"
+                    "Could not create server TCP listening socket {host}:{port}: bind: {}",
+                    errno::text(&error)
                 );
                 let absent = matches!(
                     error.raw_os_error(),
@@ -98,17 +101,31 @@ pub fn listen_tcp(options: &ListenOptions<'_>) -> Result<Vec<Listener>, String> 
     Ok(listeners)
 }
 
+/// Listens on the first address of a host that lets it.
 fn listen_on(address: &BindAddress, port: u16, backlog: i32) -> io::Result<Listener> {
-    let host = address.host.to_string();
-    let host = match host.as_str() {
+    let mut failed = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+    for address in resolve(&address.host.to_string(), port)? {
+        match listen_at(address, backlog) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+/// The addresses of a host: of IPv6 if it is written as one of those, else of IPv4.
+fn resolve(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
+    let host = match host {
         "*" => "0.0.0.0",
         "::*" => "::",
         host => host,
     };
-    let address: SocketAddr = (host, port)
-        .to_socket_addrs()?
-        .next()
-        .ok_or_else(|| io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))?;
+    let is_ipv6 = host.contains(':');
+    let found = (host, port).to_socket_addrs()?;
+    Ok(found.filter(move |address| address.is_ipv6() == is_ipv6))
+}
+
+fn listen_at(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -160,13 +177,14 @@ impl Listener {
     /// Accepts one connection: the socket, the client's end, and ours.
     ///
     /// # Errors
-    /// As the system gives them; `WouldBlock` if none waits.
+    /// As the system gives them; `WouldBlock` if none waits, `ConnectionAborted` if the one that waited
+    /// is gone.
     pub fn accept(&self) -> io::Result<(Stream, Endpoint, Endpoint)> {
         match &self.socket {
             Socketed::Tcp(listener) => {
                 let (stream, peer) = listener.accept()?;
-                stream.set_nodelay(true)?;
-                let local = stream.local_addr()?;
+                let settled = stream.set_nodelay(true).and_then(|()| stream.local_addr());
+                let local = settled.map_err(|_| io::ErrorKind::ConnectionAborted)?;
                 Ok((Stream::Tcp(stream), Endpoint::Tcp(peer), Endpoint::Tcp(local)))
             }
             Socketed::Unix(listener, path) => {

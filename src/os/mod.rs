@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod errno;
 pub mod host;
 pub mod kernel;
+pub mod linger;
 pub mod listen;
 pub mod locale;
 pub mod log;

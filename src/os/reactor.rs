@@ -4,17 +4,22 @@
 //! socket, so that each request costs one wait (shared with all that arrived together), one read and
 //! one write. Nothing is polled: the wait ends when a socket changes or the next timer is due.
 
+mod accept;
+
 use super::clock;
-use super::listen::{self, Listener};
+use super::errno;
+use super::linger::{self, Lingerers, Registered};
+use super::listen::Listener;
 use super::stream::Stream;
 use crate::base::num;
 use crate::command::server::Now;
 use crate::node::Node;
-use crate::session::{Closing, Endpoint};
+use crate::resp::parse;
+use crate::session::Closing;
+use accept::Supply;
 use mio::{Events, Poll, Token};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
-use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,6 +27,8 @@ use std::time::Duration;
 const READ_BYTES: usize = 64 * 1024;
 /// Room in front of them for the start of an incomplete command.
 const TAIL_BYTES_MAX: usize = 64 * 1024;
+const _: () = assert!(parse::INLINE_LEN_MAX <= TAIL_BYTES_MAX);
+const _: () = assert!(parse::BIG_ARG_LEN_MIN <= TAIL_BYTES_MAX);
 /// Bytes written to one client in one turn, so that a long value does not hold up the others.
 const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
 /// Pieces of output handed to the kernel at once.
@@ -48,6 +55,11 @@ struct Connection {
     stream: Stream,
     /// Tells this connection's events from those of one that had the same place before.
     generation: usize,
+    /// Whether it is listed in [`Reactor::unread`].
+    is_unread: bool,
+    /// Whether the client has ended its half. No event will tell that again, so that the socket is to
+    /// be read until its end.
+    has_ended: bool,
 }
 
 /// The event loop.
@@ -62,6 +74,9 @@ pub struct Reactor {
     unread: Vec<usize>,
     /// Clients whose replies exceeded what one turn may write.
     unwritten: Vec<usize>,
+    /// Sockets of former clients.
+    lingerers: Lingerers,
+    supply: Supply,
     /// The time when the last wait ended, and the tick at that time.
     woken: Now,
     /// See `woken`.
@@ -110,6 +125,8 @@ impl Reactor {
             buffer: vec![0; TAIL_BYTES_MAX + READ_BYTES].into_boxed_slice(),
             unread: Vec::new(),
             unwritten: Vec::new(),
+            lingerers: Lingerers::default(),
+            supply: Supply::default(),
             woken: now(),
             woken_tick: clock::ticks(),
             resync_at_ns: 0,
@@ -136,41 +153,69 @@ impl Reactor {
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<Turn> {
-        let wait_ms = self.node.tick(self.now());
+        let node_wait_ms = self.node.tick(self.now());
         self.flush();
-        let busy = !self.unread.is_empty() || !self.unwritten.is_empty() || self.accepts_wait();
-        let timeout = Duration::from_millis(if busy { 0 } else { wait_ms });
-        match self.poll.poll(events, Some(timeout)) {
+        match self.poll.poll(events, Some(self.wait(node_wait_ms))) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Turn::Continue),
             Err(error) => return Err(error),
         }
         self.read_clocks();
         let commands_before = self.node.server.stats.commands;
+        let mut ended = self.serve(events);
+        self.read_unread();
+        if self.lingerers.has_more() {
+            self.lingerers.drain(self.woken.mono_ms(), &mut self.buffer[..READ_BYTES]);
+        }
+        self.accept_waiting();
+        self.flush();
+        self.count_turn(commands_before);
+        if ended == Turn::Continue && self.node.server.shutdown.is_some() {
+            ended = Turn::Shutdown;
+        }
+        Ok(ended)
+    }
+
+    /// How long there is nothing to do unless a socket changes.
+    fn wait(&self, node_wait_ms: u64) -> Duration {
+        if !self.unread.is_empty() || !self.unwritten.is_empty() || self.lingerers.has_more() {
+            return Duration::ZERO;
+        }
+        let now_ms = self.woken.mono_ms();
+        let others = [self.accept_wait_ms(now_ms), self.lingerers.wait_ms(now_ms)];
+        Duration::from_millis(others.into_iter().flatten().fold(node_wait_ms, u64::min))
+    }
+
+    /// Deals with what the sockets have.
+    fn serve(&mut self, events: &Events) -> Turn {
         let mut ended = Turn::Continue;
-        for event in events.iter() {
+        for event in events {
             let token = event.token();
-            if token.0 >= TOKEN_SPECIAL_MIN {
+            if token.0 >= linger::TOKEN_MIN {
                 if token == SIGNAL_TOKEN {
                     ended = Turn::Signal;
-                } else {
+                } else if token.0 >= TOKEN_SPECIAL_MIN {
                     self.mark_acceptable(token);
+                } else {
+                    self.lingerers.mark_readable(token);
                 }
                 continue;
             }
             let Some(index) = self.index_of(token) else { continue };
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
+            if event.is_read_closed() || event.is_error() {
+                self.note_end(index);
+                self.read(index);
+            } else if event.is_readable() {
                 self.read(index);
             }
             if event.is_writable() {
                 self.queue_unsent(index);
             }
         }
-        for index in std::mem::take(&mut self.unread) {
-            self.read_again(index);
-        }
-        self.accept_waiting();
-        self.flush();
+        ended
+    }
+
+    fn count_turn(&mut self, commands_before: u64) {
         let stats = &mut self.node.server.stats;
         let turn_us = clock::ticks().saturating_sub(self.woken_tick) / 1000;
         stats.turns += 1;
@@ -178,10 +223,6 @@ impl Reactor {
         stats.longest_turn_us = stats.longest_turn_us.max(turn_us);
         let commands = stats.commands.saturating_sub(commands_before); // CONFIG RESETSTAT
         stats.most_commands_per_turn = stats.most_commands_per_turn.max(commands);
-        if ended == Turn::Continue && self.node.server.shutdown.is_some() {
-            ended = Turn::Shutdown;
-        }
-        Ok(ended)
     }
 
     /// Asks the system for the time.
@@ -213,10 +254,6 @@ impl Reactor {
         }
     }
 
-    fn accepts_wait(&self) -> bool {
-        self.listeners.borrow().iter().any(|listener| listener.has_more)
-    }
-
     /// Reads what a client sent, once, unless a large argument is being collected.
     #[inline]
     fn read(&mut self, index: usize) {
@@ -226,17 +263,13 @@ impl Reactor {
             return self.read_large(index);
         }
         let tail = self.node.take_tail(index);
-        if tail.len() > TAIL_BYTES_MAX {
-            return self.read_after_long_tail(index, tail);
-        }
         let from = tail.len();
         self.buffer[..from].copy_from_slice(&tail);
-        let result = connection.stream.read(&mut self.buffer[from..from + READ_BYTES]);
-        match result {
-            Ok(0) => self.disconnect(index, None),
+        match connection.stream.read(&mut self.buffer[from..from + READ_BYTES]) {
+            Ok(0) => self.end_of_input(index),
             Ok(count) => {
-                if count == READ_BYTES {
-                    self.unread.push(index);
+                if count == READ_BYTES || connection.has_ended {
+                    self.queue_unread(index);
                 }
                 self.count_read(index, count);
                 let now = self.now();
@@ -249,32 +282,53 @@ impl Reactor {
         }
     }
 
-    /// Reads on behalf of a client that was readable in an earlier turn.
-    fn read_again(&mut self, index: usize) {
-        if matches!(self.connections.get(index), Some(Some(_))) {
-            self.read(index);
+    /// Reads on behalf of the clients whose sockets were not emptied.
+    #[inline]
+    fn read_unread(&mut self) {
+        if self.unread.is_empty() {
+            return;
+        }
+        let mut unread = std::mem::take(&mut self.unread);
+        for index in unread.drain(..) {
+            if let Some(Some(connection)) = self.connections.get_mut(index) {
+                connection.is_unread = false;
+                self.read(index);
+            }
+        }
+        if self.unread.is_empty() {
+            self.unread = unread; // keep the allocation
         }
     }
 
-    /// Reads behind input that does not fit the shared buffer: what a paused client had sent.
+    /// Makes the next turn go on reading from a client.
+    fn queue_unread(&mut self, index: usize) {
+        if let Some(Some(connection)) = self.connections.get_mut(index)
+            && !connection.is_unread
+        {
+            connection.is_unread = true;
+            self.unread.push(index);
+        }
+    }
+
+    /// Notes that a client will send nothing more than what its socket holds.
     #[cold]
-    fn read_after_long_tail(&mut self, index: usize, mut tail: Vec<u8>) {
-        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
-        tail.reserve(READ_BYTES);
-        match connection.stream.read_into_spare(&mut tail, READ_BYTES) {
-            Ok(0) => self.disconnect(index, None),
-            Ok(count) => {
-                if count == READ_BYTES {
-                    self.unread.push(index);
-                }
-                self.count_read(index, count);
-                let now = self.now();
-                self.node.input(now, index, &tail);
+    fn note_end(&mut self, index: usize) {
+        if let Some(Some(connection)) = self.connections.get_mut(index) {
+            connection.has_ended = true;
+        }
+    }
+
+    /// A client has sent all it will ever send. If it has only ended its half, it still gets the
+    /// replies to that.
+    fn end_of_input(&mut self, index: usize) {
+        self.note_end(index);
+        let server = &mut self.node.server;
+        match server.sessions.get_mut(index) {
+            Some(session) if !session.output.is_empty() => {
+                session.close_after_replies();
+                self.queue_unsent(index);
             }
-            Err(error) => {
-                self.restore_tail(index, tail);
-                self.read_failed(index, &error);
-            }
+            Some(_) | None => self.disconnect(index, None),
         }
     }
 
@@ -283,19 +337,22 @@ impl Reactor {
     fn read_large(&mut self, index: usize) {
         for _ in 0..LARGE_READS_PER_TURN {
             let Some(Some(connection)) = self.connections.get_mut(index) else { return };
-            let session = self.node.server.sessions.get_mut(index);
-            let assembly = session.and_then(|session| session.assembly.as_mut());
-            let Some(assembly) = assembly else { break };
+            let Some(session) = self.node.server.sessions.get_mut(index) else { return };
+            if session.closing == Closing::Now {
+                return;
+            }
+            let Some(assembly) = &mut session.assembly else { break };
             let Some((target, room)) = assembly.target() else { break };
             match connection.stream.read_into_spare(target, room) {
-                Ok(0) => return self.disconnect(index, None),
+                Ok(0) => return self.end_of_input(index),
                 Ok(count) => {
+                    let is_drained = count < room && !connection.has_ended;
                     assembly.filled();
                     self.count_read(index, count);
                     let now = self.now();
                     self.node.note_input(now, index);
-                    if count < room {
-                        return; // drained
+                    if is_drained {
+                        return;
                     }
                 }
                 Err(error) => return self.read_failed(index, &error),
@@ -308,9 +365,11 @@ impl Reactor {
     fn read_rest_of_large(&mut self, index: usize) {
         let Some(Some(connection)) = self.connections.get_mut(index) else { return };
         match connection.stream.read(&mut self.buffer[..READ_BYTES]) {
-            Ok(0) => self.disconnect(index, None),
+            Ok(0) => self.end_of_input(index),
             Ok(count) => {
-                self.unread.push(index);
+                if count == READ_BYTES || connection.has_ended {
+                    self.queue_unread(index);
+                }
                 self.count_read(index, count);
                 let now = self.now();
                 self.node.input(now, index, &self.buffer[..count]);
@@ -338,7 +397,7 @@ impl Reactor {
     fn read_failed(&mut self, index: usize, error: &io::Error) {
         match error.kind() {
             ErrorKind::WouldBlock => {}
-            ErrorKind::Interrupted => self.unread.push(index),
+            ErrorKind::Interrupted => self.queue_unread(index),
             _ => self.disconnect(index, Some(error)),
         }
     }
@@ -351,6 +410,7 @@ impl Reactor {
             && !session.output.is_empty()
             && !session.is_queued_for_write
         {
+            session.active_at_s = self.woken.unix_s(); // it has read something
             session.is_queued_for_write = true;
             server.writable.push(index);
         }
@@ -367,7 +427,16 @@ impl Reactor {
             self.node.server.writable = writable; // keep the allocation
         }
         if !self.node.server.doomed.is_empty() {
-            for index in std::mem::take(&mut self.node.server.doomed) {
+            self.close_doomed();
+        }
+    }
+
+    #[cold]
+    fn close_doomed(&mut self) {
+        for index in std::mem::take(&mut self.node.server.doomed) {
+            // It may have gone by itself meanwhile, and its place have been taken by another.
+            let session = self.node.server.sessions.get(index);
+            if session.is_some_and(|session| session.closing == Closing::Now) {
                 self.disconnect(index, None);
             }
         }
@@ -402,17 +471,18 @@ impl Reactor {
         self.node.server.stats.output_bytes += count;
         self.node.server.stats.writes += 1;
         if over {
-            self.disconnect(index, None);
+            self.close_gently(index);
         } else if done {
             self.node.server.reclaim_buffer(index);
         } else {
+            session.output.seal();
             self.node.check_output(index);
         }
     }
 
     fn disconnect(&mut self, index: usize, error: Option<&io::Error>) {
         if let Some(error) = error {
-            tracing::debug!("Reading from or writing to client: {error}");
+            tracing::debug!("Reading from or writing to client: {}", errno::text(error));
         }
         if let Some(connection) = self.connections.get_mut(index) {
             *connection = None; // closing the descriptor also removes it from the poll
@@ -420,57 +490,15 @@ impl Reactor {
         self.node.disconnected(index);
     }
 
-    /// Accepts waiting connections, a bounded number in one turn.
-    fn accept_waiting(&mut self) {
-        if !self.accepts_wait() {
-            return;
+    /// Closes a client that was sent its last reply, so that it gets to read it.
+    #[cold]
+    fn close_gently(&mut self, index: usize) {
+        let connection = self.connections.get_mut(index).and_then(Option::take);
+        self.node.disconnected(index);
+        if let Some(connection) = connection.filter(|connection| !connection.has_ended) {
+            let (registry, now_ms) = (self.poll.registry(), self.woken.mono_ms());
+            self.lingerers.add(connection.stream, Registered::Yes, registry, now_ms);
         }
-        let listeners = Rc::clone(&self.listeners);
-        let most = self.node.server.config.max_new_connections_per_cycle;
-        for listener in listeners.borrow_mut().iter_mut().filter(|listener| listener.has_more) {
-            for _ in 0..most {
-                match listener.accept() {
-                    Ok((stream, peer, local)) => self.accepted(stream, peer, local),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        listener.has_more = false;
-                        break;
-                    }
-                    Err(error) => {
-                        tracing::warn!("Accepting client connection: {error}");
-                        break; // tried again in the next turn
-                    }
-                }
-            }
-        }
-    }
-
-    fn accepted(&mut self, mut stream: Stream, peer: Endpoint, local: Endpoint) {
-        let server = &mut self.node.server;
-        if let Some(refusal) = server.refusal(&peer) {
-            server.stats.rejected_connections += 1;
-            // The connection is closed either way; whether the client reads why is up to it.
-            let _ = stream.write(refusal);
-            return;
-        }
-        let keepalive_s = server.config.tcp_keepalive;
-        if keepalive_s > 0
-            && let Err(error) = listen::set_keepalive(&stream, keepalive_s)
-        {
-            tracing::debug!("Setting keepalive on client socket: {error}");
-        }
-        tracing::debug!("Accepted {peer}");
-        let index = self.node.connected(peer, local, stream.as_raw_fd());
-        let id = self.node.server.sessions.get(index).map_or(0, |session| session.id.0);
-        let generation = num::usize_of(id & 0x3fff_ffff);
-        if let Err(error) = stream.register(self.poll.registry(), client_token(index, generation)) {
-            tracing::warn!("Registering client socket: {error}");
-            self.node.disconnected(index);
-            return;
-        }
-        if self.connections.len() <= index {
-            self.connections.resize_with(index + 1, || None);
-        }
-        self.connections[index] = Some(Connection { stream, generation });
     }
 }
 

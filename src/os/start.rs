@@ -14,7 +14,7 @@ use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
 use crate::command::Server;
 use crate::command::host::Facts;
-use crate::config::{CommandLine, Config, LoadError, Loaded, Stdin, Text};
+use crate::config::{CommandLine, Config, LoadError, Loaded, ShutdownFlags, Stdin, Text};
 use crate::node::Node;
 use crate::store::Keyspace;
 use mio::unix::SourceFd;
@@ -31,8 +31,9 @@ use std::rc::Rc;
 pub enum StartError {
     /// The configuration is wrong.
     Config(Box<LoadError>),
-    /// An address cannot be listened on, the working directory does not exist, and the like.
-    Refused(String),
+    /// An address cannot be listened on, the limit of open files is too low, and the like; the log says
+    /// what.
+    Logged,
     /// The system refused something else.
     Io(io::Error),
 }
@@ -41,7 +42,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => error.fmt(f),
-            Self::Refused(reason) => f.write_str(reason),
+            Self::Logged => f.write_str("the log says why"),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -59,6 +60,12 @@ impl From<LoadError> for StartError {
     fn from(error: LoadError) -> Self {
         Self::Config(Box::new(error))
     }
+}
+
+/// Says in the log why the server cannot start.
+fn refused(reason: &str) -> StartError {
+    tracing::warn!("{reason}");
+    StartError::Logged
 }
 
 /// Reads the configuration that a command line names.
@@ -115,6 +122,7 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
         listener.unlink();
     }
     tracing::warn!("Redis is now ready to exit, bye bye...");
+    std::mem::forget(reactor); // the system takes the data back at once, not value by value
     Ok(status)
 }
 
@@ -173,7 +181,7 @@ fn prepare_process(config: &mut Config) -> Result<String, StartError> {
     let room = rlimit::fit_open_files(wanted);
     room.log();
     let Some(maxclients) = room.maxclients(wanted) else {
-        return Err(StartError::Refused(String::new())); // the log has said it
+        return Err(StartError::Logged);
     };
     config.maxclients = u32::try_from(maxclients).unwrap_or(config.maxclients);
     let huge_pages = if config.disable_thp { HugePages::Disable } else { HugePages::Keep };
@@ -201,11 +209,9 @@ fn build(
     let config = &loaded.config;
     let poll = Poll::new()?;
     let mut listeners =
-        listen::listen_all(&options::listen(config)).map_err(StartError::Refused)?;
+        listen::listen_all(&options::listen(config)).map_err(|reason| refused(&reason))?;
     if listeners.is_empty() {
-        let reason = "Configured to not listen anywhere, exiting.".to_owned();
-        tracing::warn!("{reason}");
-        return Err(StartError::Refused(reason));
+        return Err(refused("Configured to not listen anywhere, exiting."));
     }
     for (index, listener) in listeners.iter_mut().enumerate() {
         listener.register(poll.registry(), reactor::listener_token(index))?;
@@ -257,9 +263,10 @@ fn facts(
 
 fn rename_commands(server: &mut Server, loaded: &Loaded) -> Result<(), StartError> {
     for renamed in &loaded.config.rename_command {
-        server.commands.rename(&renamed.from, &renamed.to).map_err(|reason| {
-            StartError::Refused(format!("{reason}: '{}'", renamed.origin.text))
-        })?;
+        server
+            .commands
+            .rename(&renamed.from, &renamed.to)
+            .map_err(|reason| refused(&format!("{reason}: '{}'", renamed.origin.text)))?;
     }
     Ok(())
 }
@@ -271,11 +278,12 @@ fn run(reactor: &mut Reactor, signals: &Signals) -> io::Result<i32> {
             Turn::Continue => {}
             Turn::Signal => {
                 // The handler has logged which signal it was.
-                if let Some(ShutdownSignal::Interrupt | ShutdownSignal::Terminate) = signals.take()
-                {
-                    tracing::warn!("User requested shutdown...");
+                let Some(signal) = signals.take() else { continue };
+                tracing::warn!("User requested shutdown...");
+                if may_end(signal, &reactor.node_mut().server.config) == MayEnd::Yes {
                     return Ok(0);
                 }
+                signals.forget();
             }
             Turn::Shutdown => {
                 tracing::warn!("User requested shutdown...");
@@ -283,5 +291,56 @@ fn run(reactor: &mut Reactor, signals: &Signals) -> io::Result<i32> {
                 return Ok(shutdown.map_or(0, |shutdown| shutdown.status));
             }
         }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MayEnd {
+    Yes,
+    No,
+}
+
+/// Whether a signal may end the server, by `shutdown-on-sigterm` and `shutdown-on-sigint`: not if a
+/// snapshot is demanded first, since none can be written.
+fn may_end(signal: ShutdownSignal, config: &Config) -> MayEnd {
+    let flags = match signal {
+        ShutdownSignal::Interrupt => config.shutdown_on_sigint,
+        ShutdownSignal::Terminate => config.shutdown_on_sigterm,
+    };
+    if flags.contains(ShutdownFlags::SAVE) {
+        if !flags.contains(ShutdownFlags::FORCE) {
+            tracing::warn!(
+                "Error trying to save the DB, can't exit: this version writes no snapshots."
+            );
+            return MayEnd::No;
+        }
+        tracing::warn!(
+            "Error trying to save the DB, but exiting: this version writes no snapshots."
+        );
+    } else if !flags.contains(ShutdownFlags::NOSAVE) && !config.save.is_empty() {
+        tracing::warn!("Exiting without saving the DB: this version writes no snapshots.");
+    }
+    MayEnd::Yes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_snapshot_that_is_demanded_keeps_a_signal_from_ending_the_server() {
+        let mut config = Config::default();
+        let mut check = |flags, expected| {
+            config.shutdown_on_sigterm = flags;
+            assert_eq!(may_end(ShutdownSignal::Terminate, &config), expected, "{flags:?}");
+            assert_eq!(may_end(ShutdownSignal::Interrupt, &config), MayEnd::Yes);
+        };
+        let (save, force) = (ShutdownFlags::SAVE, ShutdownFlags::FORCE);
+        check(ShutdownFlags::empty(), MayEnd::Yes);
+        check(ShutdownFlags::NOSAVE, MayEnd::Yes);
+        check(ShutdownFlags::NOW, MayEnd::Yes);
+        check(save, MayEnd::No);
+        check(save | ShutdownFlags::NOW, MayEnd::No);
+        check(save | force, MayEnd::Yes);
     }
 }

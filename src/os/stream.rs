@@ -8,6 +8,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 use rustix::net::{self, RecvFlags, SendFlags};
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// A connected socket.
@@ -72,6 +73,28 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.register(registry, token, interest),
             Self::Unix(stream) => stream.register(registry, token, interest),
+        }
+    }
+
+    /// As [`Stream::register`], under another token and about reading only.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    pub fn reregister(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.reregister(registry, token, Interest::READABLE),
+            Self::Unix(stream) => stream.reregister(registry, token, Interest::READABLE),
+        }
+    }
+
+    /// Ends one or both halves of the connection.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(how),
+            Self::Unix(stream) => stream.shutdown(how),
         }
     }
 }
