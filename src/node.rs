@@ -16,8 +16,16 @@ use crate::command::dispatch::{self, Flow};
 use crate::command::server::{Now, Server};
 use crate::resp::parse::{Incomplete, Limits, ProtocolError, Trust};
 use crate::resp::{Args, Assembly, Fed, OwnedArgs};
-use crate::session::{Closing, Endpoint, Session, SessionFlags};
+use crate::session::{Closing, Endpoint, ReplyMode, Session, SessionFlags};
 use batch::{Batch, Ended};
+
+/// Input of a client that was held back is executed in pieces of this many bytes.
+const KEPT_BYTES_AT_ONCE: usize = 64 * 1024;
+/// Replies of this many bytes may wait before `client-output-buffer-limit` is looked at in the midst of
+/// a pipeline.
+const OUTPUT_UNCHECKED_BYTES: usize = 64 * 1024;
+/// A client that holds more than this is freed by the helper thread, bytes.
+const FREED_AT_ONCE_BYTES: usize = 1024 * 1024;
 
 /// A server that can be driven from outside.
 #[derive(Debug)]
@@ -48,8 +56,13 @@ impl Node {
 
     /// Removes a client whose connection is gone.
     pub fn disconnected(&mut self, index: usize) {
-        if let Some(mut session) = self.server.sessions.remove(index) {
-            self.server.waits.remove(&mut session);
+        let Some(mut session) = self.server.sessions.remove(index) else { return };
+        self.server.waits.remove(&mut session);
+        if session.flags.contains(SessionFlags::PAUSED) {
+            self.server.paused.retain(|&paused| paused != index);
+        }
+        if session.memory_bytes() > FREED_AT_ONCE_BYTES {
+            self.server.host.drop_later(session);
         }
     }
 
@@ -100,24 +113,29 @@ impl Node {
 
     /// Goes on with what a client sent while it was paused.
     pub fn resume(&mut self, now: Now, index: usize) {
-        let Some(session) = self.server.sessions.get_mut(index) else { return };
-        session.flags.remove(SessionFlags::PAUSED);
-        let held = session.held.take();
-        let tail = std::mem::take(&mut session.tail);
         let Some(mut session) = self.server.sessions.take(index) else { return };
-        if let Some(args) = held {
+        session.flags.remove(SessionFlags::PAUSED);
+        let tail = std::mem::take(&mut session.tail);
+        if let Some(args) = session.held.take() {
             self.server.lend_buffer(&mut session);
-            match self.run_owned(&mut session, args) {
-                Flow::Done => {}
-                Flow::Held | Flow::Blocked => {
-                    session.tail = tail;
-                    self.server.sessions.put(session);
-                    return;
-                }
-            }
+            self.run_owned(&mut session, args);
         }
         self.server.sessions.put(session);
-        self.input(now, index, &tail);
+        self.input_kept(now, index, &tail);
+    }
+
+    /// Takes bytes that were kept while a client was held back, in pieces as if they arrived now.
+    fn input_kept(&mut self, now: Now, index: usize, kept: &[u8]) {
+        if kept.is_empty() {
+            return self.input(now, index, kept); // for the reply to what was held back
+        }
+        let mut piece = Vec::new();
+        for bytes in kept.chunks(KEPT_BYTES_AT_ONCE) {
+            piece.clear();
+            piece.append(&mut self.take_tail(index));
+            piece.extend_from_slice(bytes);
+            self.input(now, index, &piece); // which keeps it, if the client is held back again
+        }
     }
 
     /// Executes the commands in `buf` and keeps the rest.
@@ -192,6 +210,9 @@ impl Node {
                     return Some(item.start);
                 }
                 Flow::Blocked => return Some(item.end),
+            }
+            if session.output.pending_bytes() > OUTPUT_UNCHECKED_BYTES {
+                self.server.check_output_limit(session);
             }
             if session.closing != Closing::No {
                 return None;
@@ -278,12 +299,18 @@ impl Node {
             error.text().escape_ascii()
         );
         self.server.stats.count_error(b"ERR");
-        session.output.error(&line);
+        if session.reply_mode == ReplyMode::On {
+            session.output.error(&line);
+        }
         session.close_after_replies();
     }
 
     fn check_input_limit(&mut self, session: &mut Session) {
-        let held_bytes = session.query_bytes();
+        if session.closing == Closing::Now {
+            return;
+        }
+        let held_bytes =
+            session.query_bytes() + session.held.as_ref().map_or(0, OwnedArgs::memory_bytes);
         self.server.largest_input_bytes = self.server.largest_input_bytes.max(held_bytes);
         if held_bytes > self.server.config.client_query_buffer_limit {
             tracing::warn!(

@@ -32,13 +32,13 @@ impl Node {
     pub fn tick(&mut self, now: Now) -> u64 {
         self.server.set_now(now);
         let now_ms = now.mono_ms();
-        self.end_pause(now);
-        self.end_waits(now);
         if now_ms >= self.timers.next_run_ms {
             self.run_periodic(now);
             let period_ms = 1000 / u64::from(self.server.hz.clamp(1, HZ_MAX));
             self.timers.next_run_ms = now_ms + period_ms.max(1);
         }
+        self.end_pause(now);
+        self.end_waits(now);
         let mut wait_ms = self.timers.next_run_ms - now_ms;
         if let Some(pause) = self.server.pause {
             let left_ms = pause.until_ms.saturating_sub(now.unix_ms());

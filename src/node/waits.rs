@@ -16,7 +16,7 @@ impl Node {
             dispatch::reply_later(&mut session, blocked.timed_out);
             let tail = std::mem::take(&mut session.tail);
             self.server.sessions.put(session);
-            self.input(now, index, &tail);
+            self.input_kept(now, index, &tail);
         }
     }
 }

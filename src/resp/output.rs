@@ -11,6 +11,9 @@ use std::collections::VecDeque;
 /// Values from this length on are queued by reference when they can be, bytes.
 pub const SHARED_LEN_MIN: usize = 16 * 1024;
 
+/// Replies from this length on are set aside when they cannot be sent at once, bytes.
+const SEALED_LEN_MIN: usize = 16 * 1024;
+
 /// The protocol version a client chose with HELLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Protocol {
@@ -110,6 +113,16 @@ impl Output {
         let mut buf = std::mem::take(&mut self.buf);
         buf.clear();
         Some(buf)
+    }
+
+    /// To be called when not everything could be sent: later replies go to another buffer if this one is
+    /// long, so that none grows without end, and each is freed once it is sent.
+    pub fn seal(&mut self) {
+        if self.buf.len() >= SEALED_LEN_MIN {
+            let buf = std::mem::take(&mut self.buf);
+            self.chunk_bytes += buf.len();
+            self.chunks.push_back(Chunk::Owned(buf));
+        }
     }
 
     /// The pieces to send, in order, the first without what was sent of it.
@@ -480,6 +493,26 @@ mod tests {
             output.roll_back(point);
             assert_eq!(bytes(&output), prefix);
             assert_eq!(output.pending_bytes(), prefix.len());
+        }
+    }
+
+    #[test]
+    fn a_client_that_never_catches_up_holds_no_more_than_it_is_owed() {
+        let reply = [b'x'; 1000];
+        let mut output = Output::default();
+        output.bulk(&reply);
+        let mut expected = bytes(&output);
+        for turn in 0..2_000 {
+            output.bulk(&reply);
+            expected.extend_from_slice(&bytes(&output)[expected.len()..]);
+            let sent = 1000 + turn % 2 * 14; // some reply is always under way
+            assert!(bytes(&output)[..sent] == expected[..sent], "turn {turn}");
+            expected.drain(..sent);
+            output.advance(sent);
+            output.seal();
+            assert_eq!(output.pending_bytes(), expected.len());
+            let spare = output.memory_bytes() - output.pending_bytes();
+            assert!(spare < 4 * SEALED_LEN_MIN, "turn {turn}: {spare} bytes are idle");
         }
     }
 
