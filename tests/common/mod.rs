@@ -40,9 +40,14 @@ impl Server {
 
     /// Starts a server with further command-line arguments, such as `["--maxclients", "10"]`.
     pub(crate) fn with(arguments: &[&str]) -> Server {
+        Server::with_environment(arguments, &[])
+    }
+
+    /// As [`Server::with`], with further environment variables.
+    pub(crate) fn with_environment(arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         // Another process may take the free port between asking for it and binding it.
         for _ in 0..START_ATTEMPTS {
-            if let Some(server) = Server::try_start(arguments) {
+            if let Some(server) = Server::try_start(arguments, environment) {
                 return server;
             }
         }
@@ -50,7 +55,7 @@ impl Server {
     }
 
     /// `None` when the port was taken meanwhile.
-    fn try_start(arguments: &[&str]) -> Option<Server> {
+    fn try_start(arguments: &[&str], environment: &[(&str, &str)]) -> Option<Server> {
         let dir = tempfile::Builder::new().prefix("carnelian-test-").tempdir().unwrap();
         let port = free_port();
         let log = File::create(dir.path().join("log")).unwrap();
@@ -59,6 +64,7 @@ impl Server {
             .args(["--enable-debug-command", "yes", "--dir"])
             .arg(dir.path())
             .args(arguments)
+            .envs(environment.iter().copied())
             .current_dir(dir.path())
             .stdin(Stdio::null())
             .stderr(log.try_clone().unwrap())
@@ -146,7 +152,7 @@ impl Drop for Server {
 
 /// The server under test. `CARNELIAN_TEST_SERVER=/usr/bin/redis-server cargo test …` judges the
 /// tests themselves by a genuine server.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let built = env!("CARGO_BIN_EXE_carnelian-server");
     std::env::var_os("CARNELIAN_TEST_SERVER").map_or(built.into(), PathBuf::from)
 }

@@ -1,0 +1,90 @@
+//! How the server ends: by signals, by SHUTDOWN, by a crash.
+
+use crate::common::Server;
+use crate::{accepted, settle, signal};
+
+fn ends_in_order(name: &str, log: &str) {
+    let mut server = Server::with(&["--pidfile", "server.pid", "--unixsocket", "s.sock"]);
+    let mut waiting = accepted(&server);
+    let mut idle = accepted(&server);
+    waiting.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\nhalf a comm");
+    settle(&mut idle);
+    assert!(server.dir().join("server.pid").exists());
+    signal(server.pid(), name);
+    assert_eq!(server.wait_for_exit().code(), Some(0));
+    let text = server.log();
+    assert!(text.contains(log), "{text}");
+    assert!(text.contains("User requested shutdown"), "{text}");
+    assert!(text.contains("ready to exit, bye bye"), "{text}");
+    assert!(!server.dir().join("server.pid").exists());
+    assert!(!server.dir().join("s.sock").exists());
+    assert_eq!(idle.read_to_end(), b"");
+}
+
+#[test]
+fn sigterm_ends_the_server() {
+    ends_in_order("TERM", "Received SIGTERM scheduling shutdown");
+}
+
+#[test]
+fn sigint_ends_the_server() {
+    ends_in_order("INT", "Received SIGINT scheduling shutdown");
+}
+
+#[test]
+fn sighup_and_sigpipe_are_ignored() {
+    let server = Server::start();
+    let mut client = server.connect();
+    for name in ["HUP", "PIPE", "HUP"] {
+        signal(server.pid(), name);
+        settle(&mut client);
+    }
+}
+
+#[test]
+fn a_server_told_to_save_first_stays_since_it_cannot() {
+    let mut server = Server::with(&["--shutdown-on-sigterm", "save"]);
+    let mut client = server.connect();
+    signal(server.pid(), "TERM");
+    server.wait_for_log("Error trying to save the DB, can't exit");
+    settle(&mut client);
+    client.check("CONFIG SET shutdown-on-sigterm 'save force'", "+OK");
+    signal(server.pid(), "TERM");
+    assert_eq!(server.wait_for_exit().code(), Some(0));
+}
+
+#[test]
+fn shutdown_flags_are_taken_from_the_configuration() {
+    for flags in ["default", "nosave", "now", "nosave now force"] {
+        let mut server = Server::with(&["--save", "900 1", "--shutdown-on-sigint", flags]);
+        server.check("SET k v", "+OK");
+        signal(server.pid(), "INT");
+        assert_eq!(server.wait_for_exit().code(), Some(0), "{flags}");
+        let is_noted = server.log().contains("Exiting without saving the DB");
+        assert_eq!(is_noted, !flags.contains("nosave"), "{flags}");
+    }
+}
+
+#[test]
+fn shutdown_answers_what_came_before_it_and_ends() {
+    let mut server = Server::start();
+    let mut client = server.connect();
+    client.send(b"PING\r\nSHUTDOWN NOSAVE\r\nPING\r\n");
+    assert_eq!(client.read_to_end(), b"+PONG\r\n");
+    assert_eq!(server.wait_for_exit().code(), Some(0));
+    assert!(server.log().contains("ready to exit, bye bye"));
+}
+
+#[test]
+fn a_crash_leaves_a_report() {
+    for how in ["SEGFAULT", "PANIC", "ASSERT"] {
+        let mut server = Server::start();
+        let mut client = server.connect();
+        client.send(format!("DEBUG {how}\r\n").as_bytes());
+        assert_eq!(client.read_to_end(), b"", "{how}");
+        assert!(!server.wait_for_exit().success(), "{how}");
+        let log = server.log();
+        assert!(log.contains("REDIS BUG REPORT START"), "{how}: {log}");
+        assert!(log.contains("REDIS BUG REPORT END"), "{how}: {log}");
+    }
+}
