@@ -88,14 +88,13 @@ impl Lingerers {
         }
     }
 
-    /// Whether there is something to do without waiting.
-    pub fn has_more(&self) -> bool {
-        self.sockets.iter().any(|socket| socket.has_more)
-    }
-
-    /// After how many milliseconds the next socket is to be closed.
+    /// After how many milliseconds there is something to do; `None` if there are no sockets.
     pub fn wait_ms(&self, now_ms: u64) -> Option<u64> {
-        Some(self.sockets.first()?.until_ms.saturating_sub(now_ms))
+        let oldest = self.sockets.first()?;
+        if self.sockets.iter().any(|socket| socket.has_more) {
+            return Some(0);
+        }
+        Some(oldest.until_ms.saturating_sub(now_ms))
     }
 
     /// Reads once from each socket that has something, and closes those that are done.
@@ -187,10 +186,11 @@ mod tests {
     fn patience_ends_after_a_while() {
         let mut bench = Bench::new();
         let _peer = bench.add(5);
-        assert_eq!(bench.lingerers.wait_ms(5), Some(LINGER_MS));
+        assert_eq!(bench.lingerers.wait_ms(5), Some(0));
         assert_eq!(bench.drain(5), 1);
-        assert!(!bench.lingerers.has_more());
+        assert_eq!(bench.lingerers.wait_ms(6), Some(LINGER_MS - 1));
         assert_eq!(bench.drain(4 + LINGER_MS), 1);
+        assert_eq!(bench.lingerers.wait_ms(5 + LINGER_MS), Some(0));
         assert_eq!(bench.drain(5 + LINGER_MS), 0);
         assert_eq!(bench.lingerers.wait_ms(5 + LINGER_MS), None);
     }

@@ -164,8 +164,9 @@ impl Reactor {
         let commands_before = self.node.server.stats.commands;
         let mut ended = self.serve(events);
         self.read_unread();
-        if self.lingerers.has_more() {
-            self.lingerers.drain(self.woken.mono_ms(), &mut self.buffer[..READ_BYTES]);
+        let now_ms = self.woken.mono_ms();
+        if self.lingerers.wait_ms(now_ms) == Some(0) {
+            self.lingerers.drain(now_ms, &mut self.buffer[..READ_BYTES]);
         }
         self.accept_waiting();
         self.flush();
@@ -178,7 +179,7 @@ impl Reactor {
 
     /// How long there is nothing to do unless a socket changes.
     fn wait(&self, node_wait_ms: u64) -> Duration {
-        if !self.unread.is_empty() || !self.unwritten.is_empty() || self.lingerers.has_more() {
+        if !self.unread.is_empty() || !self.unwritten.is_empty() {
             return Duration::ZERO;
         }
         let now_ms = self.woken.mono_ms();

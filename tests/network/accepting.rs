@@ -1,7 +1,7 @@
 //! Who is let in, who is turned away, and who is put out.
 
 use crate::common::{Client, Server, wait_until};
-use crate::{accepted, figure, read_to_orderly_end, settle, signal};
+use crate::{accepted, figure, open_descriptors, read_to_orderly_end, settle, signal};
 use std::fs;
 use std::process::Command;
 use std::thread::sleep;
@@ -86,7 +86,7 @@ fn descriptors_may_run_out() {
     let server = Server::start();
     let mut witness = accepted(&server);
     let pid = server.pid().to_string();
-    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let open = open_descriptors(server.pid());
     let limit = |soft: usize| {
         let soft = format!("--nofile={soft}:");
         assert!(Command::new("prlimit").args(["--pid", &pid, &soft]).status().unwrap().success());

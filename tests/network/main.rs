@@ -61,6 +61,11 @@ fn cpu_ms(pid: u32) -> u64 {
     figures.split(' ').next().unwrap().parse::<u64>().unwrap() / 1_000_000
 }
 
+/// How many descriptors a process has open.
+fn open_descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
 /// Sends a signal by name, such as `TERM`.
 fn signal(pid: u32, name: &str) {
     let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();

@@ -1,7 +1,8 @@
 //! Clients that do nothing cost little, and so does a server that has nothing to do.
 
 use crate::common::{Client, Server, wait_until};
-use crate::{accepted, cpu_ms, figure, resident_kb};
+use crate::{accepted, cpu_ms, figure, open_descriptors, resident_kb};
+use std::io::Read;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -50,6 +51,24 @@ fn a_server_without_work_sleeps() {
     assert!(cpu < 20 * seconds, "{cpu} ms of processor time in {seconds} s");
     assert!(turns < 20 * seconds, "{turns} turns in {seconds} s");
     drop(clients);
+}
+
+#[test]
+fn clients_that_were_sent_away_and_do_not_go_cost_nothing() {
+    let server = Server::with(&["--maxclients", "1"]);
+    let mut witness = accepted(&server);
+    let descriptors = open_descriptors(server.pid());
+    let sent_away: Vec<Client> = (0..5).map(|_| server.connect()).collect();
+    for client in &sent_away {
+        client.stream().read_exact(&mut [0; 20]).unwrap();
+    }
+    let (started, before) = (Instant::now(), figure(&mut witness, "eventloop_cycles"));
+    // They neither send anything nor close their ends until the server's patience ends.
+    wait_until("the server to close", || open_descriptors(server.pid()) == descriptors);
+    sleep(Duration::from_secs(1));
+    let turns = figure(&mut witness, "eventloop_cycles") - before;
+    let seconds = 1 + started.elapsed().as_secs();
+    assert!(turns < 20 * seconds, "{turns} turns in {seconds} s");
 }
 
 #[test]
