@@ -1,0 +1,160 @@
+//! One of the two servers: its process, the connection to it, and what it answers.
+
+use std::collections::BTreeSet;
+
+use crate::daemon::{Daemon, Failure, Launch};
+use crate::grammar::{Command, Words};
+use crate::reply::{Compare, Reply, shown};
+use crate::wire::{Connection, encode};
+
+/// More calls of SCAN than any data set here needs.
+const SCAN_CALLS_MAX: usize = 10_000;
+
+/// The version of the protocol that a connection starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Resp2,
+    Resp3,
+}
+
+impl Protocol {
+    /// As HELLO and the command line say it.
+    pub(crate) fn number(self) -> &'static str {
+        match self {
+            Protocol::Resp2 => "2",
+            Protocol::Resp3 => "3",
+        }
+    }
+}
+
+/// A bug planted in the subject's replies, to prove that this program would find one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// GETRANGE loses the last byte of replies longer than 20.
+    ShortRange,
+}
+
+/// What a server said to some commands: fewer replies than commands if it failed.
+pub(crate) struct Answers {
+    pub(crate) replies: Vec<Reply>,
+    pub(crate) failure: Option<String>,
+}
+
+/// A server.
+pub(crate) struct Side {
+    launch: Launch,
+    daemon: Daemon,
+    connection: Option<Connection>,
+    fault: Fault,
+}
+
+impl Side {
+    pub(crate) fn start(launch: Launch, fault: Fault) -> Result<Side, Failure> {
+        let daemon = Daemon::start(&launch)?;
+        Ok(Side { launch, daemon, connection: None, fault })
+    }
+
+    /// Empties the server and opens a new connection; starts the server anew if it has ended or
+    /// hangs.
+    pub(crate) fn reset(&mut self, protocol: Protocol) -> Result<(), Failure> {
+        if self.daemon.check_alive().is_err() || self.connection.is_none() {
+            self.daemon = Daemon::start(&self.launch)?;
+        }
+        self.connect()?;
+        let flush = Command::of("FLUSHALL", Compare::Exact);
+        let hello = Command::of(&format!("HELLO {}", protocol.number()), Compare::Exact);
+        let answers = self.run(&[flush, hello]);
+        match answers.replies.as_slice() {
+            [Reply::Line(b'+', _), Reply::Aggregate(..)] => Ok(()),
+            replies => {
+                let replies: Vec<String> = replies.iter().map(Reply::to_string).collect();
+                let failure = answers.failure.unwrap_or_default();
+                let name = &self.launch.name;
+                let text = format!("{name} answers FLUSHALL and HELLO: {replies:?} {failure}");
+                Err(Failure::Other(text))
+            }
+        }
+    }
+
+    fn connect(&mut self) -> Result<(), Failure> {
+        let connection = Connection::open(self.daemon.address());
+        self.connection = Some(connection.map_err(Failure::io("connecting"))?);
+        Ok(())
+    }
+
+    /// Sends the commands at once and reads their replies.
+    pub(crate) fn run(&mut self, commands: &[Command]) -> Answers {
+        let mut bytes = Vec::new();
+        for command in commands {
+            encode(&command.words, &mut bytes);
+        }
+        let Some(connection) = self.connection.as_mut() else {
+            let failure = Some("there is no connection any more".to_owned());
+            return Answers { replies: Vec::new(), failure };
+        };
+        let (mut replies, outcome) = connection.exchange(&bytes, commands.len());
+        if self.fault == Fault::ShortRange {
+            plant_short_range(commands, &mut replies);
+        }
+        let failure = outcome.err().map(|error| {
+            self.connection = None;
+            match self.daemon.check_alive() {
+                Ok(()) => format!("{error}, and process {} lives", self.daemon.pid()),
+                Err(death) => format!("{error}; {death}"),
+            }
+        });
+        Answers { replies, failure }
+    }
+
+    /// Iterates with SCAN from start to end: the elements in order, or what went wrong.
+    pub(crate) fn scan(&mut self, options: &Words) -> String {
+        let mut found = BTreeSet::new();
+        let mut cursor = b"0".to_vec();
+        for _ in 0..SCAN_CALLS_MAX {
+            let mut words = vec![b"SCAN".to_vec(), cursor];
+            words.extend_from_slice(options);
+            let answers = self.run(&[Command { words, compare: Compare::Exact }]);
+            let Some(reply) = answers.replies.first() else {
+                return answers.failure.unwrap_or_default();
+            };
+            let Some([next, elements]) = reply.elements() else { return reply.to_string() };
+            let elements = elements.elements().unwrap_or_default();
+            found.extend(elements.iter().filter_map(Reply::string).map(shown));
+            cursor = next.string().unwrap_or_default().to_vec();
+            if cursor == b"0" {
+                return format!("{found:?}");
+            }
+        }
+        "the iteration does not end".to_owned()
+    }
+
+    /// What the server says to raw bytes on a connection of their own, until it closes.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> String {
+        let outcome =
+            Connection::open(self.daemon.address()).and_then(|stream| stream.exchange_raw(bytes));
+        match outcome {
+            Ok(received) => received.escape_ascii().to_string(),
+            Err(error) => {
+                // Reset starts the server anew.
+                self.connection = None;
+                format!("no answer: {error}")
+            }
+        }
+    }
+
+    pub(crate) fn stop(self) -> Result<(), Failure> {
+        self.daemon.stop()
+    }
+}
+
+fn plant_short_range(commands: &[Command], replies: &mut [Reply]) {
+    for (command, reply) in commands.iter().zip(replies) {
+        if let Reply::Bulk(_, bytes) = reply
+            && bytes.len() > 20
+            && command.words[0].eq_ignore_ascii_case(b"GETRANGE")
+        {
+            bytes.pop();
+        }
+    }
+}
