@@ -62,9 +62,9 @@ impl Side {
             self.daemon = Daemon::start(&self.launch)?;
         }
         self.connect()?;
-        let flush = Command::of("FLUSHALL", Compare::Exact);
-        let hello = Command::of(&format!("HELLO {}", protocol.number()), Compare::Exact);
-        let answers = self.run(&[flush, hello]);
+        let hello = format!("HELLO {}", protocol.number());
+        let greeting = ["FLUSHALL", hello.as_str()].map(|text| Command::of(text, Compare::Exact));
+        let answers = self.run(&greeting);
         match answers.replies.as_slice() {
             [Reply::Line(b'+', _), Reply::Aggregate(..)] => Ok(()),
             replies => {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// How long a server may take until it answers PING.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a server may take to obey SHUTDOWN.
+/// How long a server may take to end when asked to.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// A port found free may be taken by the time the server binds it.
 const START_ATTEMPTS: u32 = 3;
@@ -157,12 +157,15 @@ impl Daemon {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
-    /// Ends it as an operator would, and errs if it does not obey.
+    /// Ends it as an operator would, with SIGTERM, and errs if it does not obey.
     pub(crate) fn stop(mut self) -> Result<(), Failure> {
         self.check_alive()?;
-        if let Ok(mut stream) = TcpStream::connect(self.address()) {
-            // A server that shuts down closes the connection without a reply.
-            drop(stream.write_all(b"*2\r\n$8\r\nSHUTDOWN\r\n$6\r\nNOSAVE\r\n"));
+        let status = Command::new("kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status()
+            .map_err(Failure::io("running kill"))?;
+        if !status.success() {
+            return Err(Failure::Other(format!("{} cannot be asked to end", self.name)));
         }
         let start = Instant::now();
         while start.elapsed() < STOP_TIMEOUT {
@@ -176,7 +179,7 @@ impl Daemon {
                 None => thread::sleep(Duration::from_millis(10)),
             }
         }
-        Err(Failure::Other(format!("{} did not obey SHUTDOWN NOSAVE", self.name)))
+        Err(Failure::Other(format!("{} did not end when asked to", self.name)))
     }
 }
 
@@ -199,6 +202,7 @@ fn free_port() -> Result<u16, Failure> {
     Ok(address.port())
 }
 
+/// Any reply will do but that of a server that still loads its data.
 fn answers_ping(address: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) else {
         return false;
@@ -207,5 +211,5 @@ fn answers_ping(address: SocketAddr) -> bool {
     stream.set_read_timeout(Some(Duration::from_secs(1))).is_ok()
         && stream.write_all(b"PING\r\n").is_ok()
         && stream.read_exact(&mut reply).is_ok()
-        && &reply == b"+PONG\r\n"
+        && &reply != b"-LOADIN"
 }
