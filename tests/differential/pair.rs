@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::thread;
+use std::time::Duration;
 
 use crate::daemon::{Failure, Launch};
 use crate::deviations::Deviations;
@@ -12,6 +13,9 @@ use crate::state;
 
 /// Commands per write.
 const BATCH: usize = 200;
+
+/// How a reply is shown that did not come in time, or whose end did not.
+pub(crate) const HANG: &str = "no answer in time";
 
 /// Two replies that should agree and do not.
 #[derive(Clone, Debug)]
@@ -27,6 +31,9 @@ impl Difference {
     /// What two reports of the same cause have in common: the command's name and the replies
     /// without their digits.
     pub(crate) fn signature(&self) -> String {
+        if self.oracle.starts_with(HANG) || self.subject.starts_with(HANG) {
+            return HANG.to_owned();
+        }
         let name = self.command.split(' ').next().unwrap_or_default().to_ascii_uppercase();
         let rough = |text: &str| -> String {
             text.chars().filter(|letter| letter.is_ascii_alphabetic()).take(24).collect()
@@ -144,8 +151,8 @@ impl Pair {
     }
 
     /// Sends raw bytes to both, each on a new connection.
-    pub(crate) fn compare_raw(&mut self, bytes: &[u8]) -> Option<Difference> {
-        let (oracle, subject) = self.both(|side| side.raw(bytes));
+    pub(crate) fn compare_raw(&mut self, bytes: &[u8], patience: Duration) -> Option<Difference> {
+        let (oracle, subject) = self.both(|side| side.raw(bytes, patience));
         if oracle == subject {
             return None;
         }

@@ -207,8 +207,13 @@ impl fmt::Display for Reply {
 pub(crate) fn shown(bytes: &[u8]) -> String {
     const SHOWN_MAX: usize = 400;
     if bytes.len() <= SHOWN_MAX {
-        return bytes.escape_ascii().to_string();
+        return escaped(bytes);
     }
     let (head, tail) = (&bytes[..SHOWN_MAX / 2], &bytes[bytes.len() - 20..]);
-    format!("{}…{} bytes…{}", head.escape_ascii(), bytes.len(), tail.escape_ascii())
+    format!("{}…{} bytes…{}", escaped(head), bytes.len(), escaped(tail))
+}
+
+/// As in double quotes: an apostrophe is itself.
+fn escaped(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string().replace("\\'", "'")
 }

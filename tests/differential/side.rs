@@ -1,9 +1,12 @@
 //! One of the two servers: its process, the connection to it, and what it answers.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::time::Duration;
 
 use crate::daemon::{Daemon, Failure, Launch};
 use crate::grammar::{Command, Words};
+use crate::pair::HANG;
 use crate::reply::{Compare, Reply, shown};
 use crate::wire::{Connection, encode};
 
@@ -100,8 +103,8 @@ impl Side {
         let failure = outcome.err().map(|error| {
             self.connection = None;
             match self.daemon.check_alive() {
-                Ok(()) => format!("{error}, and process {} lives", self.daemon.pid()),
-                Err(death) => format!("{error}; {death}"),
+                Ok(()) => format!("{}; process {} lives", wire_error(&error), self.daemon.pid()),
+                Err(death) => format!("{}; {death}", wire_error(&error)),
             }
         });
         Answers { replies, failure }
@@ -130,15 +133,15 @@ impl Side {
     }
 
     /// What the server says to raw bytes on a connection of their own, until it closes.
-    pub(crate) fn raw(&mut self, bytes: &[u8]) -> String {
-        let outcome =
-            Connection::open(self.daemon.address()).and_then(|stream| stream.exchange_raw(bytes));
+    pub(crate) fn raw(&mut self, bytes: &[u8], patience: Duration) -> String {
+        let outcome = Connection::open(self.daemon.address())
+            .and_then(|stream| stream.exchange_raw(bytes, patience));
         match outcome {
-            Ok(received) => received.escape_ascii().to_string(),
+            Ok(received) => shown(&received),
             Err(error) => {
                 // Reset starts the server anew.
                 self.connection = None;
-                format!("no answer: {error}")
+                wire_error(&error)
             }
         }
     }
@@ -156,5 +159,12 @@ fn plant_short_range(commands: &[Command], replies: &mut [Reply]) {
         {
             bytes.pop();
         }
+    }
+}
+
+fn wire_error(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => HANG.to_owned(),
+        _ => error.to_string(),
     }
 }

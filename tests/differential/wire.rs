@@ -9,7 +9,7 @@ use crate::grammar::Words;
 use crate::reply::Reply;
 
 /// A server that is silent for so long has hung. Generous: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection to one server.
 pub(crate) struct Connection {
@@ -51,9 +51,11 @@ impl Connection {
         })
     }
 
-    /// Sends `bytes`, then the end of the stream, and reads all that comes.
-    pub(crate) fn exchange_raw(mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    /// Sends `bytes`, then the end of the stream, and reads all that comes, waiting no longer
+    /// than `patience` for each piece.
+    pub(crate) fn exchange_raw(mut self, bytes: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
         let stream = self.reader.get_mut();
+        stream.set_read_timeout(Some(patience))?;
         // A server that has had enough closes early; what it said before that counts.
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(Shutdown::Write);
