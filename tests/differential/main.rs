@@ -126,6 +126,7 @@ impl Hunt<'_> {
         self.run_raw(seed)
     }
 
+    /// Shows a difference unless one of the same signature has been shown.
     fn report(
         &mut self,
         seed: u64,

@@ -3,6 +3,9 @@
 //!
 //! Each case goes to a connection of its own, followed by a PING, whose answer shows whether the
 //! server still listened, and by the end of the stream.
+//!
+//! There is no NUL in them: Redis searches line ends as C strings, so that a NUL in a line makes it
+//! wait for ever, which is nothing to agree with.
 
 use crate::rng::Rng;
 
@@ -43,7 +46,6 @@ const FIXED: &[&[u8]] = &[
     b"\r\n\r\n\r\nPING\r\n",
     b"\n\nPING\n",
     b"PING\rPING\r\n",
-    b"PING\0\r\n",
     b"PING \"unbalanced\r\n",
     b"PING 'unbalanced\r\n",
     b"PING \"a\"b\r\n",
@@ -63,8 +65,6 @@ const FIXED: &[&[u8]] = &[
     b"CLIENT REPLY SKIP\r\nPING\r\nECHO a\r\n",
     b"CLIENT REPLY OFF\r\nECHO a\r\nCLIENT REPLY ON\r\n",
     b"CLIENT REPLY off now\r\nECHO a\r\n",
-    b"HELLO 3\r\nHELLO 9\r\nGET none\r\nMGET a b\r\n",
-    b"HELLO 3\r\n*x\r\n",
 ];
 
 /// What follows every case. The line end first, so that it is read after half an inline command.
@@ -75,7 +75,7 @@ const CLEAN: &[u8] = b"*1\r\n$8\r\nFLUSHALL\r\n";
 /// Whole commands that mutations start from.
 const SEEDS: &[&[u8]] = &[
     b"*1\r\n$4\r\nPING\r\n",
-    b"*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n",
+    b"*2\r\n$4\r\nECHO\r\n$5\r\nhowdy\r\n",
     b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n10\r\n",
     b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n",
     b"*2\r\n$4\r\nINCR\r\n$1\r\na\r\n",
@@ -90,8 +90,8 @@ const SEEDS: &[&[u8]] = &[
 /// What inline commands are made of.
 const INLINE: &[&[u8]] = &[
     b"PING", b"ECHO", b"SET", b"GET", b"a", b"b", b" ", b" ", b"  ", b"\t", b"\"", b"\"", b"'",
-    b"'", b"\\", b"\\x41", b"\\x4", b"\\n", b"\\\"", b"\\'", b"\0", b"\xff", b"\r\n", b"\r\n",
-    b"\n", b"\r", b"*", b"$", b"\x0b", b"\x0c",
+    b"'", b"\\", b"\\x41", b"\\x4", b"\\n", b"\\\"", b"\\'", b"\xff", b"\r\n", b"\r\n", b"\n",
+    b"\r", b"*", b"$", b"\x0b", b"\x0c",
 ];
 
 /// What the mutations put into frames.
@@ -107,7 +107,6 @@ const SPLINTERS: &[&[u8]] = &[
     b"1",
     b"9",
     b" ",
-    b"\0",
     b"\"",
     b"'",
     b"\\",
@@ -127,8 +126,9 @@ const SPLINTERS: &[&[u8]] = &[
 
 /// The fixed cases.
 pub(crate) fn fixed() -> impl Iterator<Item = Vec<u8>> {
-    let long_inline = [vec![b'x'; 70_000], [b"ECHO ", vec![b'y'; 60_000].as_slice()].concat()];
-    let long_header = [[b"*", vec![b'1'; 70_000].as_slice()].concat()];
+    // Far over the 64 KB that a line may have: near it, how the bytes arrive decides.
+    let long_inline = [vec![b'x'; 200_000], [b"ECHO ", vec![b'y'; 60_000].as_slice()].concat()];
+    let long_header = [[b"*", vec![b'1'; 200_000].as_slice()].concat()];
     let fixed = FIXED.iter().map(|bytes| bytes.to_vec());
     fixed.chain(long_inline).chain(long_header)
 }
@@ -159,7 +159,7 @@ fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
     let place = rng.below(bytes.len());
     let stretch = place..(place + rng.between(1, 8)).min(bytes.len());
     match rng.below(6) {
-        0 => bytes[place] = rng.next().to_le_bytes()[0],
+        0 => bytes[place] = rng.next().to_le_bytes()[0].max(1),
         1 => _ = bytes.remove(place),
         2 => _ = bytes.drain(stretch),
         3 => bytes.extend_from_within(stretch),

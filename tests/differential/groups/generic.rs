@@ -69,7 +69,8 @@ const ROWS: &[Row] = &[
     row(3, "OBJECT IDLETIME", &[Key]).compare(SLACK_S),
     row(2, "OBJECT FREQ", &[Key]),
     row(1, "OBJECT", &[Junk, Maybe(50, &[Key])]),
-    row(1, "OBJECT HELP", &[]),
+    // In words of our own.
+    row(1, "OBJECT HELP", &[]).compare(Compare::Shape),
     // A key set to end in the past counts until somebody looks at it.
     row(5, "DBSIZE", &[]).before("SCAN 0 COUNT 1000000"),
     row(6, "SELECT", &[Db]),
