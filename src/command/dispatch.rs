@@ -43,6 +43,9 @@ pub fn execute(
         Ok(id) => id,
         Err(error) => {
             session.last_command = "";
+            if found.is_none() && is_web_request(&args[0]) {
+                return (drop_attacker(server, session), started);
+            }
             refuse(server, session, None, &error);
             return (Flow::Done, started);
         }
@@ -69,6 +72,26 @@ pub fn execute(
         settle_reply_mode(session, point);
     }
     (Flow::Done, ended)
+}
+
+/// Whether a name begins a line of a web request: a browser that some page told to post to this port
+/// sends those as inline commands.
+fn is_web_request(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
+/// Closes a connection without another word, so that the commands behind are not executed.
+#[cold]
+fn drop_attacker(server: &mut Server, session: &mut Session) -> Flow {
+    tracing::warn!(
+        "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands \
+         to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to \
+         compromise your Redis instance. Connection from {} aborted.",
+        session.peer
+    );
+    session.output.clear();
+    server.close(session);
+    Flow::Done
 }
 
 /// Writes the reply of a client that was blocked, if it wants one.

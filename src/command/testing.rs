@@ -210,3 +210,12 @@ fn time_passes_when_told_to() {
     bench.pass(100);
     bench.check("GET k", "$_");
 }
+
+#[test]
+fn a_web_request_ends_the_connection_without_a_reply() {
+    for line in ["POST / HTTP/1.1", "Host: localhost:6379"] {
+        let mut bench = Bench::new();
+        bench.check(line, "");
+        assert_eq!(bench.session.closing, crate::session::Closing::Now);
+    }
+}

@@ -325,9 +325,17 @@ impl Client {
         self.input.drain(..self.consumed);
         self.consumed = 0;
         let mut chunk = [0; 1 << 16];
-        let count = self.stream.read(&mut chunk).unwrap_or_else(|error| {
-            panic!("no reply: {error}; half a reply: {:?}", self.input.escape_ascii().to_string())
-        });
+        let count = loop {
+            match self.stream.read(&mut chunk) {
+                Ok(count) => break count,
+                // A wait with a time limit is not taken up again after the process was stopped.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let half = self.input.escape_ascii();
+                    panic!("no reply: {error}; half a reply: \"{half}\"")
+                }
+            }
+        };
         assert!(count > 0, "the server closed the connection instead of replying");
         self.input.extend_from_slice(&chunk[..count]);
     }
