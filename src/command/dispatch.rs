@@ -94,6 +94,17 @@ fn drop_attacker(server: &mut Server, session: &mut Session) -> Flow {
     Flow::Done
 }
 
+/// Tells the latency monitor of a slow command.
+#[cold]
+fn note_latency(server: &mut Server, id: CommandId, took_ms: u64) {
+    let threshold_ms = server.config.latency_monitor_threshold;
+    if threshold_ms > 0 && took_ms >= threshold_ms {
+        let is_fast = server.commands.get(id).command.spec.flags.contains(Flags::FAST);
+        let name = if is_fast { "fast-command" } else { "command" };
+        server.latency.note(name, server.now.unix_s(), took_ms);
+    }
+}
+
 /// Writes the reply of a client that was blocked, if it wants one.
 pub fn reply_later(session: &mut Session, write: impl FnOnce(&mut Output)) {
     let point = session.output.checkpoint();
@@ -126,6 +137,7 @@ fn finish(
         server.commands.record_latency(id, nanos);
     }
     if nanos > SLOW_NS {
+        note_latency(server, id, nanos / 1_000_000);
         let now = server.now.later(nanos);
         server.set_now(now);
     }

@@ -15,6 +15,7 @@ pub mod generic;
 pub mod host;
 pub mod info;
 pub mod keys;
+pub mod latency;
 pub mod memory;
 pub mod server;
 pub mod spec;
@@ -46,7 +47,7 @@ pub struct Command {
 
 /// All commands, by family.
 pub static FAMILIES: &[&[&Command]] = &[
-    &[&debug::DEBUG, &info::INFO, &memory::MEMORY],
+    &[&debug::DEBUG, &info::INFO, &latency::LATENCY, &memory::MEMORY],
     admin::COMMANDS,
     catalog::COMMANDS,
     connection::COMMANDS,

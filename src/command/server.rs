@@ -2,6 +2,7 @@
 
 use super::buffers::ReplyBuffers;
 use super::host::Host;
+use super::latency::LatencyMonitor;
 use super::stats::Stats;
 use super::table::CommandTable;
 use super::waits::Waits;
@@ -85,6 +86,8 @@ pub struct Server {
     pub commands: CommandTable,
     /// Counters.
     pub stats: Stats,
+    /// What took too long.
+    pub latency: LatencyMonitor,
     /// The time at the start of the turn, brought forward after slow commands.
     pub now: Now,
     /// When the server started.
@@ -173,6 +176,7 @@ impl Server {
             sessions: Sessions::default(),
             commands: CommandTable::default(),
             stats: Stats::default(),
+            latency: LatencyMonitor::default(),
             now,
             started: now,
             ticks,

@@ -82,7 +82,7 @@ Observability {
     /// Events that stop the server for at least so many milliseconds are recorded for LATENCY; 0
     /// records none.
     "latency-monitor-threshold" latency_monitor_threshold: u64 = 0, integer(0, LONG_MAX), Free,
-        Later(LatencyMonitor);
+        Live;
 
     /// Keeps a histogram of the run time of each command, for INFO latencystats.
     "latency-tracking" latency_tracking: bool = true, yes_no(), Free, Live;
