@@ -7,6 +7,8 @@
 mod batch;
 #[cfg(test)]
 mod connection_tests;
+#[cfg(test)]
+mod cut_tests;
 mod timers;
 mod waits;
 

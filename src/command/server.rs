@@ -266,3 +266,57 @@ impl Server {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::Bench;
+    use std::net::SocketAddr;
+
+    #[derive(Debug, PartialEq, Eq)]
+    enum Verdict {
+        Accepted,
+        Denied,
+        Full,
+    }
+
+    fn verdict(config: Config, peer: &str) -> Verdict {
+        let server = Bench::with(config).server;
+        let peer = match peer.parse::<SocketAddr>() {
+            Ok(address) => Endpoint::Tcp(address),
+            Err(_) => Endpoint::Unix(peer.into()),
+        };
+        match server.refusal(&peer) {
+            None => Verdict::Accepted,
+            Some(line) if line.starts_with(b"-DENIED ") => Verdict::Denied,
+            Some(line) if line == b"-ERR max number of clients reached\r\n" => Verdict::Full,
+            Some(line) => panic!("{}", line.escape_ascii()),
+        }
+    }
+
+    #[test]
+    fn strangers_from_elsewhere_are_denied_while_there_is_no_password() {
+        for local in ["127.0.0.1:1", "127.0.0.2:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "/s.sock"] {
+            assert_eq!(verdict(Config::default(), local), Verdict::Accepted, "{local}");
+        }
+        for remote in ["10.0.0.1:1", "128.0.0.1:1", "[::2]:1", "[::ffff:10.0.0.1]:1"] {
+            assert_eq!(verdict(Config::default(), remote), Verdict::Denied, "{remote}");
+            let secret = Config { requirepass: "pw".into(), ..Config::default() };
+            assert_eq!(verdict(secret, remote), Verdict::Accepted, "{remote}");
+            let open = Config { protected_mode: false, ..Config::default() };
+            assert_eq!(verdict(open, remote), Verdict::Accepted, "{remote}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_accepted_beyond_maxclients() {
+        let full = Config { maxclients: 0, ..Config::default() };
+        assert_eq!(verdict(full, "127.0.0.1:1"), Verdict::Full);
+    }
+
+    #[test]
+    fn a_refusal_is_one_line() {
+        assert!(PROTECTED_MODE.ends_with(b"\r\n"));
+        assert_eq!(PROTECTED_MODE.iter().filter(|&&byte| byte == b'\n').count(), 1);
+    }
+}
