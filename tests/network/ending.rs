@@ -2,6 +2,7 @@
 
 use crate::common::Server;
 use crate::{accepted, settle, signal};
+use std::os::unix::process::ExitStatusExt;
 
 fn ends_in_order(name: &str, log: &str) {
     let mut server = Server::with(&["--pidfile", "server.pid", "--unixsocket", "s.sock"]);
@@ -87,4 +88,12 @@ fn a_crash_leaves_a_report() {
         assert!(log.contains("REDIS BUG REPORT START"), "{how}: {log}");
         assert!(log.contains("REDIS BUG REPORT END"), "{how}: {log}");
     }
+}
+
+#[test]
+fn without_a_report_a_crash_is_the_systems_business() {
+    let mut server = Server::with(&["--crash-log-enabled", "no"]);
+    server.connect().send(b"DEBUG SEGFAULT\r\n");
+    assert_eq!(server.wait_for_exit().signal(), Some(11));
+    assert!(!server.log().contains("BUG REPORT"));
 }

@@ -11,6 +11,7 @@
 mod common;
 
 mod accepting;
+mod chaos;
 mod ending;
 mod listening;
 mod malformed;

@@ -205,7 +205,8 @@ fn client_that_knows(server: &Server) -> Client {
 fn before_authentication_little_may_be_left_unread() {
     let server = Server::with(&["--requirepass", "secret"]);
     let mut witness = client_that_knows(&server);
-    let stranger = server.connect();
+    let mut stranger = server.connect();
+    stranger.check("PING", "-NOAUTH Authentication required.");
     stranger.stream().set_nonblocking(true).unwrap();
     let commands = b"PING\r\n".repeat(1000);
     wait_until("the stranger to be closed", || {

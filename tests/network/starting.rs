@@ -4,10 +4,10 @@ use crate::common::{Client, PATIENCE, Server, binary, free_port, wait_until};
 use crate::signal;
 use std::fs;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// Runs the server to its end, which must come soon.
 fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
@@ -66,30 +66,89 @@ fn a_configuration_can_be_checked_without_starting() {
     assert_fails(&failed, &["2.conf", "maxclients none"]);
 }
 
+/// A server started by another command than that of the other tests; killed when dropped.
+struct Started(Child);
+
+impl Started {
+    /// Runs `words`, which start a server on a port, and gives it `input`.
+    fn new(folder: &Path, words: &[&str], port: u16, input: &str) -> (Started, Client) {
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "-"])
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let started = Started(child);
+        wait_until("the server", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        (started, Client::to(port))
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 #[test]
 fn files_includes_arguments_and_standard_input_add_up() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
-    let port = free_port();
     fs::write(folder.join("a.conf"), "include b.conf\nmaxclients 11\nloglevel debug\n").unwrap();
     fs::write(folder.join("b.conf"), "maxclients 22\ndatabases 5\n").unwrap();
-    let mut child = Command::new(binary())
-        .args(["a.conf", "--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "-"])
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(b"timeout 33\nloglevel verbose\n").unwrap();
-    wait_until("the server", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    let mut client = Client::to(port);
+    let words = [binary().to_str().unwrap().to_owned(), "a.conf".to_owned()];
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let input = "timeout 33\nloglevel verbose\n";
+    let (_server, mut client) = Started::new(folder, &words, free_port(), input);
     for (name, value) in
         [("maxclients", "11"), ("databases", "5"), ("timeout", "33"), ("loglevel", "verbose")]
     {
         client.check(&format!("CONFIG GET {name}"), &format!("[${name} ${value}]"));
     }
-    client.send(b"SHUTDOWN NOSAVE\r\n");
-    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn maxclients_is_what_the_system_has_descriptors_for() {
+    let scratch = tempfile::tempdir().unwrap();
+    let binary = binary();
+    let words = ["prlimit", "--nofile=100:100", binary.to_str().unwrap()];
+    let port = free_port();
+    let (_server, mut client) = Started::new(scratch.path(), &words, port, "");
+    client.check("CONFIG GET maxclients", "[$maxclients $68]");
+    client.check(
+        "CONFIG SET maxclients 69",
+        "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system \
+         is not able to handle the specified number of clients, try with 68",
+    );
+    let mut others: Vec<Client> = (0..67).map(|_| Client::to(port)).collect();
+    for other in &mut others {
+        other.check("PING", "+PONG");
+    }
+    let refused = crate::read_to_orderly_end(&Client::to(port));
+    assert_eq!(refused, b"-ERR max number of clients reached\r\n");
+    let few = ["--nofile=30:30", words[2], "--port", "0", "--unixsocket", "s.sock"];
+    let output = Command::new("prlimit").args(few).current_dir(scratch.path()).output().unwrap();
+    assert_fails(&output, &["is not enough for the server to start"]);
+}
+
+#[test]
+fn a_unix_socket_that_cannot_be_opened_stops_the_start() {
+    let scratch = tempfile::tempdir().unwrap();
+    let output = run(scratch.path(), &["--port", "0", "--unixsocket", "no/such/s.sock"], "");
+    assert_fails(&output, &["Failed opening Unix socket: bind: No such file or directory"]);
+    let long = "x".repeat(200);
+    let output = run(scratch.path(), &["--port", "0", "--unixsocket", &long], "");
+    assert_fails(&output, &["Failed opening Unix socket: bind:"]);
+}
+
+#[test]
+fn a_pid_file_that_cannot_be_written_does_not() {
+    let server = Server::with(&["--pidfile", "/no/such/folder/server.pid"]);
+    server.wait_for_log("Failed to write PID file /no/such/folder/server.pid");
 }
 
 #[test]
