@@ -1,10 +1,17 @@
 //! Error replies, with Redis's texts: clients match on them.
 
+use crate::store::WrongType;
 use std::borrow::Cow;
 
 /// An error reply: its line without the leading `-` and without a line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(Cow<'static, [u8]>);
+
+impl From<WrongType> for Error {
+    fn from(_: WrongType) -> Self {
+        Self::WRONG_TYPE
+    }
+}
 
 impl Error {
     /// The key holds another type.

@@ -2,12 +2,14 @@
 //! is left for the caller to free elsewhere.
 
 mod access;
+mod collections;
 mod db;
 mod expire;
 mod keys;
 
 pub use crate::ds::dict::Prefetch;
 pub use access::{AccessPolicy, lfu_decayed, lfu_initial, lfu_touched};
+pub use collections::WrongType;
 pub use db::Db;
 
 use crate::base::hash::HashKey;
@@ -153,6 +155,11 @@ impl Keyspace {
     pub fn set_policy(&mut self, policy: AccessPolicy) {
         self.policy = policy;
         self.policy.set_now(self.now_ms);
+    }
+
+    /// The secret under which keys are hashed, and the members and fields of values.
+    pub const fn hash_key(&self) -> HashKey {
+        self.hash_key
     }
 
     /// A key with its hash.

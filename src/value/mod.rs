@@ -18,7 +18,7 @@ pub use text::Text;
 
 thin_payload! {
     /// Values with an allocation of their own.
-    Heap, HeapRef, HeapMut {
+    Heap, HeapRef {
         /// A string too long to embed.
         Text(Box<Text>) = 2,
     }
@@ -28,6 +28,21 @@ thin_payload! {
 pub type Entry = entry::Entry<Heap>;
 /// A value seen in its entry.
 pub type ValueRef<'a> = entry::ValueRef<'a, HeapRef<'a>>;
+
+/// A type whose values are made of elements. A key goes with the last element of its value.
+///
+/// What else a type brings, each in a file of its own: a borrowed form to read, and an arm in the
+/// functions below.
+pub trait Collection: Sized {
+    /// The collection that a value is, to change it; `None` if it is of another type.
+    fn of_mut(value: &mut Heap) -> Option<&mut Self>;
+
+    /// The collection as a value.
+    fn into_heap(self) -> Heap;
+
+    /// Whether it has no elements.
+    fn is_empty(&self) -> bool;
+}
 
 /// A value's type, as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Strings: integers, short ones inside the entry, long ones in a [`Text`].
 
-use super::{Entry, Heap, HeapMut, HeapRef, NewValue, Text, ValueRef};
+use super::{Entry, Heap, HeapRef, NewValue, Text, ValueRef};
 use crate::base::num;
 use crate::ds::entry::EMBEDDED_LEN_MAX;
 use crate::resp::Args;
@@ -140,12 +140,22 @@ pub enum Overwritten {
     No,
 }
 
+fn has_text(entry: &Entry) -> bool {
+    matches!(entry.value(), ValueRef::Payload(HeapRef::Text(_)))
+}
+
+fn change_text<R>(entry: &mut Entry, f: impl FnOnce(&mut Text) -> R) -> R {
+    let mut payload = entry.payload_mut();
+    let Some(Heap::Text(text)) = payload.as_deref_mut() else { unreachable!("the caller looked") };
+    f(text)
+}
+
 /// Changes the bytes of an entry's string, whatever its form; returns the entry, perhaps moved. A long
 /// string is changed in place.
 #[must_use]
 pub fn modify<R>(mut entry: Entry, f: impl FnOnce(&mut Vec<u8>) -> R) -> (Entry, R) {
-    if let Some(HeapMut::Text(text)) = entry.payload_mut() {
-        let result = f(text.make_mut());
+    if has_text(&entry) {
+        let result = change_text(&mut entry, |text| f(text.make_mut()));
         return (entry, result);
     }
     let mut bytes = Str::of(&entry).map(Str::to_vec).unwrap_or_default();
@@ -162,8 +172,8 @@ pub fn modify<R>(mut entry: Entry, f: impl FnOnce(&mut Vec<u8>) -> R) -> (Entry,
 /// spare, a short one moves when its size class is full.
 #[must_use]
 pub fn append(mut entry: Entry, tail: &[u8]) -> Entry {
-    if let Some(HeapMut::Text(text)) = entry.payload_mut() {
-        text.make_room(tail.len()).extend_from_slice(tail);
+    if has_text(&entry) {
+        change_text(&mut entry, |text| text.make_room(tail.len()).extend_from_slice(tail));
         return entry;
     }
     let old_len = Str::of(&entry).map_or(0, Str::len);
@@ -175,8 +185,8 @@ pub fn append(mut entry: Entry, tail: &[u8]) -> Entry {
 #[must_use]
 pub fn write_at(mut entry: Entry, offset: usize, bytes: &[u8]) -> Entry {
     let end = offset + bytes.len();
-    if let Some(HeapMut::Text(text)) = entry.payload_mut() {
-        text.lengthen(end)[offset..end].copy_from_slice(bytes);
+    if has_text(&entry) {
+        change_text(&mut entry, |text| text.lengthen(end)[offset..end].copy_from_slice(bytes));
         return entry;
     }
     let old_len = Str::of(&entry).map_or(0, Str::len);

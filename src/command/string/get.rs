@@ -4,7 +4,7 @@ use crate::command::spec::{Arg, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::{Output, SHARED_LEN_MIN};
 use crate::store::Slot;
-use crate::value::{HeapMut, Str};
+use crate::value::{Heap, Str};
 use std::ops::Range;
 
 /// GET key
@@ -67,8 +67,8 @@ pub(super) fn reply_part(
         })
     };
     if let Some(range) = long {
-        match slot.get_mut().payload_mut() {
-            Some(HeapMut::Text(text)) => {
+        match slot.get_mut().payload_mut().as_deref_mut() {
+            Some(Heap::Text(text)) => {
                 let bytes = text.share().expect("a part is long, so the whole is");
                 out.bulk_shared(&bytes.slice(range));
             }

@@ -27,7 +27,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
 pub(crate) use payload::thin_payload;
-pub use payload::{Payload, Thin};
+pub use payload::{Payload, PayloadMut, Thin};
 
 use crate::base::num;
 use crate::ds::dict::Item;
@@ -285,16 +285,9 @@ impl<P: Payload> Entry<P> {
     }
 
     /// The value's own allocation, to change it in place; `None` for integers and embedded bytes.
-    pub fn payload_mut(&mut self) -> Option<P::Mut<'_>> {
-        let kind = self.header().kind();
-        if kind < PAYLOAD_KIND_MIN {
-            return None;
-        }
-        let at = self.shape().word_at();
-        // SAFETY: a word of eight aligned bytes lies there, exclusively ours through `&mut self`.
-        let word = unsafe { self.start.add(at).cast::<u64>().as_mut() };
-        // SAFETY: kind and word came from `into_word` of the payload that the entry owns.
-        Some(unsafe { P::borrow_mut(kind, word) })
+    #[inline]
+    pub fn payload_mut(&mut self) -> Option<PayloadMut<'_, P>> {
+        PayloadMut::new(self)
     }
 
     /// Whether the string is reported as `raw` although it is embedded.
@@ -442,6 +435,7 @@ impl<P: Payload> Entry<P> {
 
     /// Takes the value's own allocation out, leaving the integer 0; `None` for integers and embedded
     /// bytes.
+    #[inline]
     pub fn take_payload(&mut self) -> Option<P> {
         let kind = self.header().kind();
         if kind < PAYLOAD_KIND_MIN {
@@ -453,6 +447,16 @@ impl<P: Payload> Entry<P> {
         self.write_word(at, 0);
         // SAFETY: kind and word came from `into_word`, and the entry no longer refers to them.
         Some(unsafe { P::from_word(kind, word) })
+    }
+
+    /// Gives an integer entry a value with its own allocation instead.
+    #[inline]
+    fn put_payload(&mut self, payload: P) {
+        debug_assert_eq!(self.header().kind(), KIND_INTEGER);
+        let (kind, word) = payload.into_word();
+        self.write_word(self.shape().word_at(), word);
+        let header = self.header_mut();
+        header.access_kind = (header.access_kind & ACCESS_MASK) | (u32::from(kind) << 24);
     }
 
     /// Bytes of this allocation; a payload's own are not counted.

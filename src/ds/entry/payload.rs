@@ -1,9 +1,13 @@
 //! Values that live outside their entry, as one word and a kind.
 
+use super::Entry;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+
 /// Something owned that fits in one word: a box, or a structure that is one pointer.
 ///
 /// # Safety
-/// `from_word` and the two borrows must be valid for every word that `into_word` gave.
+/// `from_word` and `borrow` must be valid for every word that `into_word` gave.
 pub unsafe trait Thin: Send + Sized {
     /// What a borrow of the value gives.
     type Target;
@@ -19,11 +23,6 @@ pub unsafe trait Thin: Send + Sized {
     /// # Safety
     /// `word` came from `into_word` of the same type and is still owned by the caller.
     unsafe fn borrow(word: &u64) -> &Self::Target;
-    /// Borrows the value where it is, to change it.
-    ///
-    /// # Safety
-    /// As [`Thin::borrow`], exclusively.
-    unsafe fn borrow_mut(word: &mut u64) -> &mut Self::Target;
 }
 
 // SAFETY: a box is one non-null pointer; the word is its address with provenance exposed.
@@ -42,23 +41,16 @@ unsafe impl<T: Send> Thin for Box<T> {
         // SAFETY: the caller owns the box behind the word for as long as it lends the word.
         unsafe { &*pointer }
     }
-    unsafe fn borrow_mut(word: &mut u64) -> &mut T {
-        let pointer = std::ptr::with_exposed_provenance_mut(crate::base::num::usize_of(*word));
-        // SAFETY: as in `borrow`, and the word is lent exclusively.
-        unsafe { &mut *pointer }
-    }
 }
 
-/// The set of values that may live outside an entry.
+/// The set of values that may live outside an entry, or those of them that are of one type.
 ///
 /// # Safety
-/// `from_word` and the borrows must be valid for every pair that `into_word` gave. Use
+/// `from_word` and `borrow` must be valid for every pair that `into_word` gave. Use
 /// [`thin_payload`], which writes the implementation.
 pub unsafe trait Payload: Send + Sized + 'static {
     /// A shared borrow of the value.
     type Ref<'a>;
-    /// An exclusive borrow of the value.
-    type Mut<'a>;
     /// Gives the value up as its kind (at least `PAYLOAD_KIND_MIN`) and a word.
     fn into_word(self) -> (u8, u64);
     /// Takes the value back.
@@ -71,50 +63,55 @@ pub unsafe trait Payload: Send + Sized + 'static {
     /// # Safety
     /// The pair came from `into_word` and is still owned by the caller.
     unsafe fn borrow(kind: u8, word: &u64) -> Self::Ref<'_>;
-    /// Borrows the value where it is, to change it.
-    ///
-    /// # Safety
-    /// As [`Payload::borrow`], exclusively.
-    unsafe fn borrow_mut(kind: u8, word: &mut u64) -> Self::Mut<'_>;
 }
 
-/// Declares an enum of values that live outside their entry, its two borrowed forms, and the packing.
-/// Each row is `Variant(Type) = kind`, the type being [`Thin`]; kinds start at `PAYLOAD_KIND_MIN`.
+/// Declares an enum of values that live outside their entry, its borrowed form, and the packing.
+///
+/// A row is `Variant(Type) = kind`, the type being [`Thin`]; kinds start at `PAYLOAD_KIND_MIN`. After
+/// a semicolon may follow rows of types with several encodings, each declared by this macro as well:
+/// `Variant(Type) = kinds`, a pattern that covers the kinds in that declaration. A kind stands for one
+/// row only, throughout.
 macro_rules! thin_payload {
-    ($(#[$doc:meta])* $owned:ident, $shared:ident, $exclusive:ident {
+    ($(#[$doc:meta])* $owned:ident, $shared:ident {
         $($(#[$row_doc:meta])* $variant:ident($ty:ty) = $kind:literal),+ $(,)?
+        $(; $($(#[$type_doc:meta])* $type_variant:ident($type:ty) = $kinds:pat),* $(,)?)?
     }) => {
         $(#[$doc])*
         #[derive(Debug)]
-        pub enum $owned { $($(#[$row_doc])* $variant($ty)),+ }
+        pub enum $owned {
+            $($(#[$row_doc])* $variant($ty),)+
+            $($($(#[$type_doc])* $type_variant($type),)*)?
+        }
 
         #[doc = concat!("A shared borrow of [`", stringify!($owned), "`].")]
         #[derive(Debug, Clone, Copy)]
         pub enum $shared<'a> {
-            $($(#[$row_doc])* $variant(&'a <$ty as $crate::ds::entry::Thin>::Target)),+
-        }
-
-        #[doc = concat!("An exclusive borrow of [`", stringify!($owned), "`].")]
-        #[derive(Debug)]
-        pub enum $exclusive<'a> {
-            $($(#[$row_doc])* $variant(&'a mut <$ty as $crate::ds::entry::Thin>::Target)),+
+            $($(#[$row_doc])* $variant(&'a <$ty as $crate::ds::entry::Thin>::Target),)+
+            $($($(#[$type_doc])* $type_variant(<$type as $crate::ds::entry::Payload>::Ref<'a>),)*)?
         }
 
         $(const _: () = assert!($kind >= $crate::ds::entry::PAYLOAD_KIND_MIN);)+
 
-        // SAFETY: each kind stands for one type in all four functions; `Thin` upholds the rest.
+        // SAFETY: each kind stands for one row in all three functions; `Thin`, and `Payload` of the
+        // rows with several encodings, uphold the rest.
         unsafe impl $crate::ds::entry::Payload for $owned {
             type Ref<'a> = $shared<'a>;
-            type Mut<'a> = $exclusive<'a>;
             fn into_word(self) -> (u8, u64) {
                 match self {
-                    $(Self::$variant(value) => ($kind, $crate::ds::entry::Thin::into_word(value))),+
+                    $(Self::$variant(value) => ($kind, $crate::ds::entry::Thin::into_word(value)),)+
+                    $($(Self::$type_variant(value) => {
+                        $crate::ds::entry::Payload::into_word(value)
+                    })*)?
                 }
             }
             unsafe fn from_word(kind: u8, word: u64) -> Self {
                 match kind {
                     // SAFETY: the caller passes a pair from `into_word`.
                     $($kind => Self::$variant(unsafe { $crate::ds::entry::Thin::from_word(word) }),)+
+                    // SAFETY: as above.
+                    $($($kinds => Self::$type_variant(unsafe {
+                        $crate::ds::entry::Payload::from_word(kind, word)
+                    }),)*)?
                     _ => unreachable!("a kind that no value has"),
                 }
             }
@@ -124,15 +121,10 @@ macro_rules! thin_payload {
                         // SAFETY: the caller passes a pair from `into_word`, still owned.
                         unsafe { <$ty as $crate::ds::entry::Thin>::borrow(word) },
                     ),)+
-                    _ => unreachable!("a kind that no value has"),
-                }
-            }
-            unsafe fn borrow_mut(kind: u8, word: &mut u64) -> $exclusive<'_> {
-                match kind {
-                    $($kind => $exclusive::$variant(
-                        // SAFETY: the caller passes a pair from `into_word`, exclusively owned.
-                        unsafe { <$ty as $crate::ds::entry::Thin>::borrow_mut(word) },
-                    ),)+
+                    $($($kinds => $shared::$type_variant(
+                        // SAFETY: as above.
+                        unsafe { <$type as $crate::ds::entry::Payload>::borrow(kind, word) },
+                    ),)*)?
                     _ => unreachable!("a kind that no value has"),
                 }
             }
@@ -140,3 +132,43 @@ macro_rules! thin_payload {
     };
 }
 pub(crate) use thin_payload;
+
+/// A value that lives outside its entry, to be changed in place; it may also become another one. Until
+/// this is dropped the entry holds the integer 0.
+#[derive(Debug)]
+pub struct PayloadMut<'a, P: Payload> {
+    entry: &'a mut Entry<P>,
+    payload: ManuallyDrop<P>,
+}
+
+impl<'a, P: Payload> PayloadMut<'a, P> {
+    #[inline]
+    pub(super) fn new(entry: &'a mut Entry<P>) -> Option<Self> {
+        let payload = ManuallyDrop::new(entry.take_payload()?);
+        Some(Self { entry, payload })
+    }
+}
+
+impl<P: Payload> Deref for PayloadMut<'_, P> {
+    type Target = P;
+    #[inline]
+    fn deref(&self) -> &P {
+        &self.payload
+    }
+}
+
+impl<P: Payload> DerefMut for PayloadMut<'_, P> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut P {
+        &mut self.payload
+    }
+}
+
+impl<P: Payload> Drop for PayloadMut<'_, P> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: taken once, here; nothing can use the payload after `drop`.
+        let payload = unsafe { ManuallyDrop::take(&mut self.payload) };
+        self.entry.put_payload(payload);
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 
-use payloads::{Heap, HeapMut, HeapRef};
+use payloads::{Coin, CoinRef, Heap, HeapRef};
 
 #[expect(unreachable_pub, reason = "the macro declares public types")]
 mod payloads {
@@ -10,11 +10,23 @@ mod payloads {
 
     thin_payload! {
         /// Two payload types, to tell kinds apart.
-        Heap, HeapRef, HeapMut {
+        Heap, HeapRef {
             /// Text.
             Text(Box<Vec<u8>>) = 2,
             /// A number.
-            Number(Box<u128>) = 3,
+            Number(Box<u128>) = 3;
+            /// A type with two encodings.
+            Coin(Coin) = 4..=5,
+        }
+    }
+
+    thin_payload! {
+        /// A type with two encodings.
+        Coin, CoinRef {
+            /// One.
+            Head(Box<u8>) = 4,
+            /// The other.
+            Tail(Box<String>) = 5,
         }
     }
 }
@@ -60,12 +72,11 @@ fn every_shape_keeps_its_parts() {
 fn payloads_move_and_are_freed_once() {
     let text = Heap::Text(Box::new(b"long".to_vec()));
     let mut entry = E::new(b"k", NewValue::Payload(text), 1, None).with_expiry(Some(3));
-    match entry.payload_mut() {
-        Some(HeapMut::Text(text)) => text.extend_from_slice(b"er"),
+    match entry.payload_mut().as_deref_mut() {
+        Some(Heap::Text(text)) => text.extend_from_slice(b"er"),
         other => panic!("text expected, found {other:?}"),
     }
-    let mut entry = entry.with_key(b"kk");
-    assert!(!matches!(entry.payload_mut(), Some(HeapMut::Number(0))));
+    let entry = entry.with_key(b"kk");
     match entry.value() {
         ValueRef::Payload(HeapRef::Text(text)) => assert_eq!(text.as_slice(), b"longer"),
         other => panic!("text expected, found {other:?}"),
@@ -73,6 +84,28 @@ fn payloads_move_and_are_freed_once() {
     let entry = entry.with_value(NewValue::Payload(Heap::Number(Box::new(8))));
     assert!(matches!(entry.value(), ValueRef::Payload(HeapRef::Number(8))));
     assert_eq!(entry.expiry(), Some(3));
+}
+
+#[test]
+fn a_payload_may_become_another_in_place() {
+    let coin = Heap::Coin(Coin::Head(Box::new(1)));
+    let mut entry = E::new(b"k", NewValue::Payload(coin), 77, Some(3));
+    assert!(matches!(entry.value(), ValueRef::Payload(HeapRef::Coin(CoinRef::Head(1)))));
+    {
+        let mut payload = entry.payload_mut().expect("it has one");
+        let Heap::Coin(coin) = &mut *payload else { panic!("a coin expected") };
+        *coin = Coin::Tail(Box::new("tail".to_owned()));
+    }
+    assert!(
+        matches!(entry.value(), ValueRef::Payload(HeapRef::Coin(CoinRef::Tail(tail))) if tail == "tail")
+    );
+    *entry.payload_mut().expect("it has one") = Heap::Number(Box::new(5));
+    assert!(matches!(entry.value(), ValueRef::Payload(HeapRef::Number(5))));
+    assert_eq!((entry.key(), entry.access(), entry.expiry()), (&b"k"[..], 77, Some(3)));
+    // A change that is never finished loses the value, and nothing else.
+    std::mem::forget(entry.payload_mut());
+    assert!(matches!(entry.value(), ValueRef::Integer(0)));
+    assert!(entry.payload_mut().is_none());
 }
 
 #[test]
