@@ -98,7 +98,7 @@ unsafe impl<P: Payload> Send for Entry<P> {}
 
 /// The allocator's size class that serves `size` bytes (jemalloc's spacing: 16 up to 128, then four
 /// classes for each doubling).
-const fn size_class(size: usize) -> usize {
+pub(super) const fn size_class(size: usize) -> usize {
     if size <= 128 {
         (size + 15) & !15
     } else {
