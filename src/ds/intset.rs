@@ -607,12 +607,6 @@ unsafe impl Thin for IntSet {
         // SAFETY: the caller lends a set's word, and a set is nothing but that word.
         unsafe { NonNull::from(word).cast().as_ref() }
     }
-
-    #[inline]
-    unsafe fn borrow_mut(word: &mut u64) -> &mut Self {
-        // SAFETY: as in `borrow`, exclusively.
-        unsafe { NonNull::from(word).cast().as_mut() }
-    }
 }
 
 #[cfg(any(test, fuzzing))]
