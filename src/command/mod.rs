@@ -7,6 +7,7 @@ pub mod buffers;
 pub mod catalog;
 pub mod connection;
 pub mod context;
+pub mod cursor;
 pub mod debug;
 pub mod dispatch;
 pub mod error;

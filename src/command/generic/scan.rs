@@ -1,9 +1,8 @@
 //! SCAN.
 
-use crate::base::glob::{self, Case};
-use crate::base::num;
+use crate::command::cursor::{self, WalkOptions, Walked};
 use crate::command::spec::{Arg, ArgType, Categories, Flags};
-use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::command::{Command, Context, Outcome, Spec};
 use crate::value::{self, Entry, Type};
 
 /// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
@@ -28,15 +27,6 @@ const SCAN_SPEC: Spec = Spec {
     tips: &["nondeterministic_output", "request_policy:special", "response_policy:special"],
     ..Spec::EMPTY
 };
-
-/// Keys looked at in one call, about, unless COUNT says otherwise.
-const COUNT_DEFAULT: usize = 10;
-/// Buckets visited for each key asked for, at most: in a table that is nearly empty, a call may end
-/// without a key.
-const BUCKETS_PER_KEY: usize = 10;
-
-const INVALID_CURSOR: Error = Error::fixed("ERR invalid cursor");
-const NO_VALUES_ELSEWHERE: Error = Error::fixed("ERR NOVALUES option can only be used in HSCAN");
 
 /// Which types of values are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,68 +55,29 @@ impl Wanted {
     }
 }
 
-struct Options<'a> {
-    count: usize,
-    pattern: Option<&'a [u8]>,
-    wanted: Wanted,
-}
-
-fn parse<'a>(ctx: &Context<'a>) -> Result<Options<'a>, Error> {
-    let mut options = Options { count: COUNT_DEFAULT, pattern: None, wanted: Wanted::Any };
-    let mut at = 2;
-    while at < ctx.args.len() {
-        let value = ctx.args.get(at + 1);
-        match value {
-            Some(_) if ctx.is_word(at, "count") => {
-                let count = ctx.integer(at + 1)?;
-                options.count = usize::try_from(count).unwrap_or(0);
-                if options.count == 0 {
-                    return Err(Error::SYNTAX);
-                }
-            }
-            Some(pattern) if ctx.is_word(at, "match") => {
-                options.pattern = Some(pattern).filter(|pattern| !glob::is_all(pattern));
-            }
-            Some(name) if ctx.is_word(at, "type") => options.wanted = Wanted::of_name(name),
-            Some(_) | None if ctx.is_word(at, "novalues") => return Err(NO_VALUES_ELSEWHERE),
-            Some(_) | None => return Err(Error::SYNTAX),
-        }
-        at += 2;
-    }
-    Ok(options)
-}
-
 fn scan(ctx: &mut Context<'_>) -> Outcome {
-    let mut cursor = num::parse_u64_loose(ctx.args.at(1)).ok_or(INVALID_CURSOR)?;
-    let options = parse(ctx)?;
+    let cursor = cursor::parse_cursor(ctx, 1)?;
+    let options = WalkOptions::parse(ctx, 2, Walked::Keys)?;
+    let wanted = options.type_name.map_or(Wanted::Any, Wanted::of_name);
     let db = ctx.session.db;
     let keyspace = &ctx.server.keyspace;
     let mut found = Vec::new();
     let mut expired = Vec::new();
-    let mut visited = 0;
-    let mut buckets = 0;
-    while visited < options.count && buckets < options.count.saturating_mul(BUCKETS_PER_KEY) {
-        cursor = keyspace.db(db).scan(cursor, |entry| {
-            visited += 1;
-            let matches = |pattern| glob::matches(pattern, entry.key(), Case::Sensitive);
-            if !options.pattern.is_none_or(matches) {
+    let next = options.walk(cursor, |cursor, visited| {
+        keyspace.db(db).scan(cursor, |entry| {
+            *visited += 1;
+            if !options.matches(entry.key()) {
                 return;
             }
             if !keyspace.is_live(&entry) {
                 expired.push(entry.key().to_vec());
-            } else if options.wanted.takes(&entry) {
+            } else if wanted.takes(&entry) {
                 found.push(entry);
             }
-        });
-        buckets += 1;
-        if cursor == 0 {
-            break;
-        }
-    }
+        })
+    });
     let out = &mut ctx.session.output;
-    out.array(2);
-    out.text(itoa::Buffer::new().format(cursor));
-    out.array(found.len());
+    cursor::reply_head(out, next, found.len());
     for entry in found {
         out.bulk(entry.key());
     }
