@@ -59,9 +59,10 @@ impl Node {
     /// Removes a client whose connection is gone.
     pub fn disconnected(&mut self, index: usize) {
         let Some(mut session) = self.server.sessions.remove(index) else { return };
-        self.server.waits.remove(&mut session);
+        self.server.end_wait(&mut session);
         if session.flags.contains(SessionFlags::PAUSED) {
             self.server.paused.retain(|&paused| paused != index);
+            self.server.resumable.retain(|&resumable| resumable != index);
         }
         if session.memory_bytes() > FREED_AT_ONCE_BYTES {
             self.server.host.drop_later(session);

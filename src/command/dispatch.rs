@@ -64,9 +64,12 @@ pub fn execute(
     session.commands += 1;
     let point = session.output.checkpoint();
     let outcome = handler(&mut Context { args, session, server, id, hashes });
-    let ended = finish(server, session, id, started, outcome);
     if session.blocked.is_some() {
-        return (Flow::Blocked, ended);
+        return (Flow::Blocked, started); // counted when it gets its reply
+    }
+    let ended = finish(server, session, id, started, outcome);
+    if server.keyspace.awaited.has_ready() {
+        server.serve_waiting();
     }
     if session.reply_mode != ReplyMode::On || session.closing == Closing::Now {
         settle_reply_mode(session, point);
@@ -105,10 +108,46 @@ fn note_latency(server: &mut Server, id: CommandId, took_ms: u64) {
     }
 }
 
-/// Writes the reply of a client that was blocked, if it wants one.
-pub fn reply_later(session: &mut Session, write: impl FnOnce(&mut Output)) {
+/// Whether a client that waited got its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It did.
+    Yes,
+    /// It goes on waiting.
+    No,
+}
+
+/// Executes the command of a client that waits once more.
+pub fn execute_again(
+    server: &mut Server,
+    session: &mut Session,
+    args: Args<'_>,
+    id: CommandId,
+) -> Served {
+    let started = (server.ticks)();
+    let handler = server.commands.get(id).command.handler.expect("it was executed before");
     let point = session.output.checkpoint();
-    write(&mut session.output);
+    let outcome = check(server, session, id).and_then(|()| {
+        handler(&mut Context { args, session, server, id, hashes: KeyHashes::default() })
+    });
+    if outcome.is_ok() && session.output.checkpoint() == point {
+        return Served::No;
+    }
+    finish(server, session, id, started, outcome);
+    settle_reply_mode(session, point);
+    Served::Yes
+}
+
+/// Writes the reply of a client that has waited in vain, if it wants one, and counts its command.
+pub fn reply_later(
+    server: &mut Server,
+    session: &mut Session,
+    write: impl FnOnce(&mut Output) -> Outcome,
+) {
+    let point = session.output.checkpoint();
+    let outcome = write(&mut session.output);
+    let id = server.commands.find(session.last_command.as_bytes());
+    finish(server, session, id.expect("no subcommand waits"), (server.ticks)(), outcome);
     settle_reply_mode(session, point);
 }
 

@@ -3,6 +3,7 @@
 //! To add a command, write its literal and list it in its family's `COMMANDS`.
 
 pub mod admin;
+pub mod blocking;
 pub mod buffers;
 pub mod catalog;
 pub mod connection;

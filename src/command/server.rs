@@ -106,6 +106,8 @@ pub struct Server {
     pub paused: Vec<usize>,
     /// Clients that wait for a reply.
     pub waits: Waits,
+    /// Places of clients that got theirs and are to go on with what they sent meanwhile.
+    pub resumable: Vec<usize>,
     /// Set once the server is to end.
     pub shutdown: Option<Shutdown>,
     /// Whether active expiry runs (DEBUG SET-ACTIVE-EXPIRE).
@@ -186,6 +188,7 @@ impl Server {
             pause: None,
             paused: Vec::new(),
             waits: Waits::default(),
+            resumable: Vec::new(),
             shutdown: None,
             active_expire: ActiveExpire::On,
             writable: Vec::new(),
@@ -237,6 +240,13 @@ impl Server {
         if let Some(session) = self.sessions.get_mut(session_index)
             && let Some(buffer) = session.output.reclaim_buffer()
         {
+            self.buffers.give_back(buffer);
+        }
+    }
+
+    /// As [`Server::reclaim_buffer`], of a client that is out of its place.
+    pub fn take_buffer_back(&mut self, session: &mut Session) {
+        if let Some(buffer) = session.output.reclaim_buffer() {
             self.buffers.give_back(buffer);
         }
     }

@@ -75,7 +75,10 @@ mod tests {
             .map(|until_ns| {
                 let end = Endpoint::Unix("/tmp/s".into());
                 let mut session = Session::new(sessions.next_id(), end.clone(), end, 3, 0);
-                waits.add(&mut session, Blocked { until_ns, timed_out: |out| out.null() });
+                waits.add(
+                    &mut session,
+                    Blocked { until_ns, timed_out: |out| out.null(), keys: None },
+                );
                 session
             })
             .collect();

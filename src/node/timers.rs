@@ -39,6 +39,7 @@ impl Node {
         }
         self.end_pause(now);
         self.end_waits(now);
+        self.resume_served(now);
         let mut wait_ms = self.timers.next_run_ms - now_ms;
         if let Some(pause) = self.server.pause {
             let left_ms = pause.until_ms.saturating_sub(now.unix_ms());

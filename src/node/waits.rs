@@ -1,22 +1,27 @@
-//! Clients whose waiting ends because their time has run out.
+//! Clients whose waiting ends: because their time has run out, or since they got what they wanted.
 
 use super::Node;
-use crate::command::dispatch;
+use crate::command::blocking::Ending;
 use crate::command::server::Now;
 
 impl Node {
-    /// Replies to the clients whose time has run out, and goes on with what they sent meanwhile.
+    /// Replies to the clients whose time has run out.
     pub(super) fn end_waits(&mut self, now: Now) {
         while let Some(id) = self.server.waits.due(now.mono_ns) {
             let index = self.server.sessions.index_of(id).expect("who leaves does not wait");
-            let mut session =
-                self.server.sessions.take(index).expect("no command is being executed");
-            let blocked = self.server.waits.remove(&mut session).expect("it is listed as waiting");
-            self.server.lend_buffer(&mut session);
-            dispatch::reply_later(&mut session, blocked.timed_out);
-            let tail = std::mem::take(&mut session.tail);
+            let mut session = self.server.sessions.take(index).expect("it executes nothing");
+            self.server.unblock(&mut session, Ending::Timeout);
             self.server.sessions.put(session);
-            self.input_kept(now, index, &tail);
+        }
+    }
+
+    /// Goes on with what clients sent while they waited that now have their replies. Those that this
+    /// gives their replies in turn come in the same turn as well.
+    pub(super) fn resume_served(&mut self, now: Now) {
+        while !self.server.resumable.is_empty() {
+            for index in std::mem::take(&mut self.server.resumable) {
+                self.resume(now, index);
+            }
         }
     }
 }
@@ -36,11 +41,15 @@ mod tests {
 
     impl Sample {
         fn new() -> Self {
-            let mut node = Node::new(Bench::new().server);
-            let now = node.server.now;
+            let node = Node::new(Bench::new().server);
+            let mut sample = Self { now: node.server.now, client: 0, node };
+            sample.client = sample.connect();
+            sample
+        }
+
+        fn connect(&mut self) -> usize {
             let end = Endpoint::Tcp(([127, 0, 0, 1], 1).into());
-            let client = node.connected(end.clone(), end, 9);
-            Self { node, client, now }
+            self.node.connected(end.clone(), end, 9)
         }
 
         /// What the client is sent when it sends `text`.
@@ -125,6 +134,38 @@ mod tests {
         assert_eq!(sample.pass(1_000_000_000), "");
         assert_eq!(sample.node.server.waits.len(), 1);
         assert_eq!(sample.node.server.waits.timed_len(), 0);
+    }
+
+    #[test]
+    fn another_client_can_end_the_waiting() {
+        for (how, reply) in [
+            ("", ":0 "),
+            (" TIMEOUT", ":0 "),
+            (" ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK "),
+        ] {
+            let mut sample = Sample::new();
+            let waiting = sample.client;
+            assert_eq!(sample.send("CLIENT ID\r\nCLIENT UNBLOCK 2\r\n"), ":2 :0 ");
+            assert_eq!(sample.send("WAIT 1 0\r\nPING\r\n"), "");
+            sample.client = sample.connect();
+            assert_eq!(sample.send(&format!("CLIENT UNBLOCK 2{how}\r\n")), ":1 ");
+            assert_eq!(sample.send("CLIENT UNBLOCK 2\r\nCLIENT UNBLOCK 9\r\n"), ":0 :0 ");
+            sample.client = waiting;
+            // What it sends now comes after what it has sent.
+            assert_eq!(sample.send("ECHO a\r\n"), reply);
+            assert_eq!(sample.pass(0), "+PONG $1 a ");
+            assert!(sample.node.server.waits.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_command_that_waits_is_counted_when_it_has_its_reply() {
+        let mut sample = Sample::new();
+        let calls = |sample: &Sample| sample.node.server.stats.commands;
+        sample.send("WAIT 1 50\r\n");
+        assert_eq!(calls(&sample), 0);
+        sample.pass(50);
+        assert_eq!(calls(&sample), 1);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct DeferredLen {
 }
 
 /// A point to go back to, when a reply turns out to be unwanted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     chunks: usize,
     at: usize,

@@ -6,8 +6,10 @@ pub use table::Sessions;
 
 use crate::resp::parse::Trust;
 use crate::resp::{Assembly, Output, OwnedArgs};
+use crate::value::Type;
 use bitflags::bitflags;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 /// A client's number, never used twice in the life of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,12 +71,37 @@ pub enum Closing {
 
 /// What a client waits for that has sent a command whose reply takes time. What it sends then is
 /// kept until the reply is there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Blocked {
     /// When it stops waiting, by the clock that only rises, nanoseconds; `None`: never by itself.
     pub until_ns: Option<u64>,
     /// Writes the reply for a time that has run out.
     pub timed_out: fn(&mut Output),
+    /// The keys it waits for, if it does.
+    pub keys: Option<Box<AwaitedKeys>>,
+}
+
+/// Keys that a client waits for, to execute its command again when one of them is there.
+#[derive(Debug)]
+pub struct AwaitedKeys {
+    /// Their database.
+    pub db: usize,
+    /// The type they must have.
+    pub kind: Type,
+    /// The command.
+    pub args: OwnedArgs,
+    /// Which of its arguments they are.
+    pub range: Range<usize>,
+    /// The client's turn among all who wait.
+    pub turn: u64,
+}
+
+impl AwaitedKeys {
+    /// The keys.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        let args = self.args.as_args();
+        self.range.clone().map(move |index| args.at(index))
+    }
 }
 
 bitflags! {
@@ -89,7 +116,7 @@ bitflags! {
         const NO_TOUCH = 1 << 2;
         /// Executing from its own kept input (after a pause), so that it is not queued twice.
         const RESUMING = 1 << 3;
-        /// Its input waits until a pause ends.
+        /// Its input waits until a pause ends, or for its turn after a reply that took time.
         const PAUSED = 1 << 4;
     }
 }
@@ -199,7 +226,9 @@ impl Session {
 
     /// Bytes of memory it takes.
     pub fn memory_bytes(&self) -> usize {
-        let held = self.held.as_ref().map_or(0, OwnedArgs::memory_bytes);
+        let awaited = self.blocked.as_ref().and_then(|blocked| blocked.keys.as_ref());
+        let held = self.held.as_ref().map_or(0, OwnedArgs::memory_bytes)
+            + awaited.map_or(0, |keys| keys.args.memory_bytes());
         let assembly = self.assembly.as_ref().map_or(0, |assembly| assembly.memory_bytes());
         size_of::<Self>()
             + self.tail.capacity()

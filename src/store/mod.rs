@@ -2,6 +2,7 @@
 //! is left for the caller to free elsewhere.
 
 mod access;
+mod awaited;
 mod collections;
 mod db;
 mod expire;
@@ -9,6 +10,7 @@ mod keys;
 
 pub use crate::ds::dict::Prefetch;
 pub use access::{AccessPolicy, lfu_decayed, lfu_initial, lfu_touched};
+pub use awaited::Awaited;
 pub use collections::WrongType;
 pub use db::Db;
 
@@ -104,6 +106,8 @@ pub struct Keyspace {
     rng: Rng,
     garbage: Vec<Garbage>,
     expire_db: usize,
+    /// Keys that clients wait for.
+    pub awaited: Awaited,
     /// Lookups that found a key, and that found none.
     pub hits: u64,
     /// See `hits`.
@@ -127,6 +131,7 @@ impl Keyspace {
             rng,
             garbage: Vec::new(),
             expire_db: 0,
+            awaited: Awaited::default(),
             hits: 0,
             misses: 0,
             expired: 0,
@@ -285,12 +290,18 @@ impl Keyspace {
     ) {
         let entry = Entry::new(key.bytes, value, self.policy.initial(), expiry);
         let _slot = self.dbs[db].dict.insert(key.hash, entry, mark_of(expiry));
+        if !self.awaited.is_empty() {
+            self.awaited.note(db, key.bytes);
+        }
     }
 
     /// Adds an entry under its own key, which is known not to exist.
     pub fn insert_entry(&mut self, db: usize, entry: Entry) {
         let hash = self.hash_key.hash(entry.key());
         let mark = mark_of(entry.expiry());
+        if !self.awaited.is_empty() {
+            self.awaited.note(db, entry.key());
+        }
         let _slot = self.dbs[db].dict.insert(hash, entry, mark);
     }
 
@@ -317,6 +328,9 @@ impl Keyspace {
         let old = slot.replace(Entry::new(key.bytes, value, access, expiry));
         slot.set_mark(mark_of(expiry));
         discard(garbage, old, Free::Here);
+        if !self.awaited.is_empty() {
+            self.awaited.note(db, key.bytes);
+        }
     }
 
     /// Gives a key a string, whatever it had before: what SET does most. A string that fits is
@@ -400,6 +414,8 @@ impl Keyspace {
     /// Exchanges two databases.
     pub fn swap(&mut self, first: usize, second: usize) {
         self.dbs.swap(first, second);
+        self.awaited.note_all(first);
+        self.awaited.note_all(second);
     }
 
     /// A random key that has not expired.

@@ -49,16 +49,28 @@ pub trait Collection: Sized {
 pub enum Type {
     /// A string.
     String,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    SortedSet,
+    /// A hash.
+    Hash,
 }
 
 impl Type {
     /// All types.
-    pub const ALL: [Self; 1] = [Self::String];
+    pub const ALL: [Self; 5] = [Self::String, Self::List, Self::Set, Self::SortedSet, Self::Hash];
 
     /// The name TYPE and SCAN use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
+            Self::Hash => "hash",
         }
     }
 }

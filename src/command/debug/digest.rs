@@ -32,6 +32,10 @@ impl Digest {
     fn add_value(&mut self, entry: &Entry) {
         let number: u32 = match type_of(entry) {
             Type::String => 0,
+            Type::List => 1,
+            Type::Set => 2,
+            Type::SortedSet => 3,
+            Type::Hash => 4,
         };
         self.mix(&number.to_be_bytes());
         if let Some(string) = Str::of(entry) {

@@ -34,7 +34,7 @@ fn wait(ctx: &mut Context<'_>) -> Outcome {
     if replicas <= 0 {
         return ctx.reply_integer(0);
     }
-    let blocked = Blocked { until_ns, timed_out: |out| out.integer(0) };
+    let blocked = Blocked { until_ns, timed_out: |out| out.integer(0), keys: None };
     ctx.server.waits.add(ctx.session, blocked);
     Ok(())
 }

@@ -82,7 +82,10 @@ pub(super) fn clients(report: &mut Report<'_>) {
     ]);
     report.zeros(&["tracking_clients", "pubsub_clients", "watching_clients"]);
     report.field("clients_in_timeout_table", server.waits.timed_len());
-    report.zeros(&["total_watched_keys", "total_blocking_keys", "total_blocking_keys_on_nokey"]);
+    report.zeros(&["total_watched_keys"]);
+    report.field("total_blocking_keys", server.keyspace.awaited.keys());
+    // Of commands that a key's end wakes as well, which streams bring.
+    report.zeros(&["total_blocking_keys_on_nokey"]);
 }
 
 pub(super) fn memory(report: &mut Report<'_>) {

@@ -5,9 +5,10 @@ mod list;
 pub(super) mod names;
 mod pause;
 mod settings;
+mod unblock;
 
 use crate::command::spec::{Categories, Flags, Group};
-use crate::command::{Command, Context, Outcome, Spec};
+use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::session::Session;
 
 /// CLIENT
@@ -27,6 +28,7 @@ pub(super) static CLIENT: Command = Command {
         &settings::REPLY,
         &names::SETINFO,
         &names::SETNAME,
+        &unblock::UNBLOCK,
         &pause::UNPAUSE,
     ],
 };
@@ -96,9 +98,21 @@ fn help(ctx: &mut Context<'_>) -> Outcome {
         "    Note which library the client uses.",
         "SETNAME <name>",
         "    Name this connection.",
+        "UNBLOCK <client-id> [TIMEOUT|ERROR]",
+        "    End a connection's wait as if its time had run out, or with an error.",
         "UNPAUSE",
         "    Go on with what was held back.",
     ])
+}
+
+/// The error for more words than a subcommand takes.
+fn too_many_arguments(word: &[u8]) -> Error {
+    let text = [
+        b"ERR unknown subcommand or wrong number of arguments for '",
+        word,
+        b"'. Try CLIENT HELP.",
+    ];
+    Error::new(text.concat())
 }
 
 /// What a client is for, as LIST and KILL tell clients apart.

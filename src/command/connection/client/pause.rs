@@ -3,6 +3,7 @@
 //! Commands are held back before they run, those of the client that asked for the pause included; a
 //! pause can be made longer and stricter, not shorter or milder, except by UNPAUSE.
 
+use super::too_many_arguments;
 use crate::base::num;
 use crate::command::server::{Pause, PauseKind};
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
@@ -89,15 +90,6 @@ fn deadline_ms(timeout: &[u8], now_ms: i64) -> Result<i64, Error> {
         return Err(NEGATIVE);
     }
     now_ms.checked_add(timeout_ms).ok_or(TOO_LONG)
-}
-
-fn too_many_arguments(word: &[u8]) -> Error {
-    let text = [
-        b"ERR unknown subcommand or wrong number of arguments for '",
-        word,
-        b"'. Try CLIENT HELP.",
-    ];
-    Error::new(text.concat())
 }
 
 /// The reactor's next turn lets the clients go on.
