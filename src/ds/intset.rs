@@ -14,7 +14,8 @@
 //! hundred of them stays within some cache lines.
 #![expect(unsafe_code, reason = "a packed layout in raw memory behind one pointer")]
 
-use super::entry::{Thin, size_class};
+use super::entry::Thin;
+use super::size_class::size_class;
 use crate::base::num;
 use crate::base::rng::Rng;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};

@@ -3,3 +3,5 @@
 pub mod dict;
 pub mod entry;
 pub mod intset;
+pub mod listpack;
+pub mod size_class;

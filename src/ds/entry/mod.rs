@@ -31,6 +31,7 @@ pub use payload::{Payload, PayloadMut, Thin};
 
 use crate::base::num;
 use crate::ds::dict::Item;
+use crate::ds::size_class::size_class;
 
 /// Longest value kept inside the entry, bytes.
 pub const EMBEDDED_LEN_MAX: usize = 1024;
@@ -95,17 +96,6 @@ pub struct Entry<P: Payload> {
 
 // SAFETY: an entry owns its allocation and its payload, and the payload may cross threads.
 unsafe impl<P: Payload> Send for Entry<P> {}
-
-/// The allocator's size class that serves `size` bytes (jemalloc's spacing: 16 up to 128, then four
-/// classes for each doubling).
-pub(super) const fn size_class(size: usize) -> usize {
-    if size <= 128 {
-        (size + 15) & !15
-    } else {
-        let quarter = 1 << ((size - 1).ilog2() - 2);
-        (size + quarter - 1) & !(quarter - 1)
-    }
-}
 
 /// Sizes of the parts of an entry, in bytes.
 #[derive(Clone, Copy)]

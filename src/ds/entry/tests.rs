@@ -152,14 +152,3 @@ fn an_expiry_moves_in_place_only_where_there_is_one() {
     assert!(!entry.move_expiry(5));
     assert_eq!(entry.expiry(), None);
 }
-
-#[test]
-fn size_classes_are_jemallocs() {
-    for (size, class) in
-        [(1, 16), (16, 16), (17, 32), (128, 128), (129, 160), (161, 192), (257, 320)]
-    {
-        assert_eq!(size_class(size), class);
-    }
-    assert_eq!(size_class(1025), 1280);
-    assert_eq!(size_class(70_000), 81_920);
-}
