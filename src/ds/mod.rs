@@ -5,3 +5,4 @@ pub mod entry;
 pub mod intset;
 pub mod listpack;
 pub mod size_class;
+pub mod skiplist;

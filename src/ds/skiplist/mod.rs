@@ -1,0 +1,230 @@
+//! Large sorted sets: members found by their bytes in O(1), by score, rank or bytes in O(log n).
+//!
+//! A [`ScoredSet`] is a dict of its members and an unrolled, indexable skiplist over them (Pugh 1990;
+//! spans as in his "cookbook"; several entries per node as in unrolled linked lists). Members are
+//! stored once, in the dict's items, and the list's nodes hold their addresses with their scores
+//! beside them: about fifty to a kilobyte, so that a search reads few cache lines and no members
+//! unless scores are equal.
+//!
+//! Invariant: the list has exactly the dict's items, each under the score that is in the item.
+//! Layout, numbers and reasons: `docs/design/skiplist.md`.
+#![expect(unsafe_code, reason = "nodes in raw memory that point to items of the dict")]
+
+mod iter;
+mod list;
+mod node;
+mod scored;
+mod target;
+#[cfg(test)]
+mod tests;
+
+pub use iter::Iter;
+pub use list::Direction;
+pub use scored::Scored;
+pub use target::Side;
+
+use crate::base::hash::HashKey;
+use crate::base::rng::Rng;
+use crate::ds::dict::{self, Dict, Mark, Ref};
+use list::List;
+use std::ops::Range;
+use target::{ByMember, ByScore, Exact};
+
+/// A set of byte strings ordered by score, then by bytes. Scores are never NaN.
+pub struct ScoredSet {
+    // Before the dict, whose items it points to.
+    list: List,
+    dict: Dict<Scored>,
+}
+
+/// A place between members.
+#[derive(Clone, Copy, Debug)]
+pub enum Edge<'a> {
+    /// On one side of all members with a score.
+    Score(f64, Side),
+    /// On one side of where a member is or would be, in a set whose scores are all the same.
+    Member(&'a [u8], Side),
+}
+
+/// What [`ScoredSet::update`] did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Updated {
+    /// There is a new member.
+    Added,
+    /// The member has another score.
+    Changed,
+    /// The member has the score it had.
+    Same,
+    /// Nothing was wanted.
+    Declined,
+}
+
+impl std::fmt::Debug for ScoredSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScoredSet").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl ScoredSet {
+    /// An empty set that hashes under `key`.
+    #[must_use]
+    pub fn new(key: HashKey) -> ScoredSet {
+        ScoredSet { list: List::new(), dict: Dict::new(key) }
+    }
+
+    /// Members.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are no members.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of the table and the list, members not included.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.dict.memory_bytes() + self.list.memory_bytes()
+    }
+
+    /// The score of a member. O(1).
+    #[inline]
+    #[must_use]
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        self.dict.find(self.dict.hash(member), member).map(|item| item.score())
+    }
+
+    /// Adds a member or changes its score to what `decide` says, which is given the score it has;
+    /// `None` leaves everything as it is. O(log n); O(1) if nothing changes.
+    #[inline]
+    pub fn update(
+        &mut self,
+        member: &[u8],
+        decide: impl FnOnce(Option<f64>) -> Option<f64>,
+    ) -> Updated {
+        let hash = self.dict.hash(member);
+        match self.dict.entry(hash, member) {
+            dict::Entry::Occupied(mut slot) => {
+                let old = slot.get().score();
+                let Some(new) = decide(Some(old)) else { return Updated::Declined };
+                debug_assert!(!new.is_nan());
+                if old == new {
+                    return Updated::Same;
+                }
+                slot.get_mut().set_score(new);
+                self.list.change(old, slot.get().as_raw(), new, hash);
+                Updated::Changed
+            }
+            dict::Entry::Vacant(vacant) => {
+                let Some(score) = decide(None) else { return Updated::Declined };
+                debug_assert!(!score.is_nan());
+                let slot = vacant.insert(Scored::new(score, member), Mark::Clear);
+                // SAFETY: the dict keeps the item; all that takes it out takes it from the list too.
+                unsafe { self.list.insert(score, slot.get().as_raw(), hash) };
+                Updated::Added
+            }
+        }
+    }
+
+    /// Takes a member out and returns its score. O(log n).
+    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        let slot = self.dict.find_mut(self.dict.hash(member), member)?;
+        let score = slot.get().score();
+        self.list.remove(score, slot.get().as_raw());
+        drop(slot.remove());
+        Some(score)
+    }
+
+    /// How many members come before this one. O(log n).
+    #[must_use]
+    pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
+        let score = self.score(member)?;
+        Some((self.list.rank_of(&Exact { score, member }), score))
+    }
+
+    /// How many members come before a place. O(log n).
+    #[must_use]
+    pub fn rank_of_edge(&self, edge: Edge<'_>) -> usize {
+        match edge {
+            Edge::Score(score, side) => self.list.rank_of(&ByScore { score, side }),
+            Edge::Member(member, side) => self.list.rank_of(&ByMember { member, side }),
+        }
+    }
+
+    /// The members of these ranks with their scores, first to last or last to first.
+    /// O(log n + returned).
+    #[must_use]
+    pub fn range(&self, ranks: Range<usize>, direction: Direction) -> Iter<'_> {
+        debug_assert!(ranks.start <= ranks.end && ranks.end <= self.len());
+        let start = match direction {
+            Direction::Forward => ranks.start,
+            Direction::Backward => ranks.end,
+        };
+        let place = self.list.place_of_rank(start);
+        // SAFETY: the list's items are in the dict, borrowed as long as the result.
+        unsafe { Iter::new(&self.list, place, ranks.len(), direction) }
+    }
+
+    /// All members with their scores, ascending.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        self.range(0..self.len(), Direction::Forward)
+    }
+
+    /// Takes the members of these ranks out. O(log n + removed).
+    pub fn remove_range(&mut self, ranks: Range<usize>) {
+        let mut left = ranks.len();
+        while left > 0 {
+            let dict = &mut self.dict;
+            let taken = self.list.remove_some(ranks.start, left, |item| {
+                // SAFETY: an item of the dict, which is still there.
+                let member = unsafe { list::member_of(item) };
+                drop(dict.remove(dict.hash(member), member));
+            });
+            if taken == 0 {
+                return;
+            }
+            left -= taken;
+        }
+    }
+
+    /// Takes the first or last member out. O(1) at the beginning, O(log n) at the end.
+    pub fn pop(&mut self, end: End) -> Option<Scored> {
+        let rank = match end {
+            End::First => 0,
+            End::Last => self.len().checked_sub(1)?,
+        };
+        let mut popped = None;
+        let dict = &mut self.dict;
+        self.list.remove_some(rank, 1, |item| {
+            // SAFETY: an item of the dict, which is still there.
+            let member = unsafe { list::member_of(item) };
+            popped = dict.remove(dict.hash(member), member);
+        });
+        popped
+    }
+
+    /// A random member with its score, each as likely as the others. O(1) expected.
+    pub fn random(&self, rng: &mut Rng) -> Option<Ref<'_, Scored>> {
+        self.dict.random(rng)
+    }
+
+    /// Visits some members and returns the cursor to go on at; see [`Dict::scan`].
+    pub fn scan<'a>(&'a self, cursor: u64, f: impl FnMut(Ref<'a, Scored>)) -> u64 {
+        self.dict.scan(cursor, f)
+    }
+}
+
+/// An end of a sorted set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The lowest score.
+    First,
+    /// The highest score.
+    Last,
+}

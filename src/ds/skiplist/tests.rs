@@ -1,0 +1,255 @@
+//! The set against a sorted vector.
+
+use super::node::NodeRef;
+use super::*;
+use crate::base::num;
+
+impl ScoredSet {
+    /// Checks everything the modules promise. O(n).
+    pub(crate) fn check_invariants(&self) {
+        self.dict.check_invariants();
+        self.list.check_invariants();
+        assert_eq!(self.dict.len(), self.list.len());
+        for (member, score) in self.iter() {
+            assert_eq!(self.score(member).map(f64::to_bits), Some(score.to_bits()));
+        }
+    }
+}
+
+fn empty() -> ScoredSet {
+    ScoredSet::new(HashKey::new(3, 4))
+}
+
+fn member(n: usize) -> Vec<u8> {
+    format!("member:{n:07}").into_bytes()
+}
+
+/// The naive set: sorted pairs.
+#[derive(Default)]
+struct Oracle(Vec<(f64, Vec<u8>)>);
+
+impl Oracle {
+    fn set(&mut self, member: &[u8], score: f64) -> Updated {
+        let updated = match self.remove(member) {
+            Some(old) if old == score => Updated::Same,
+            Some(_) => Updated::Changed,
+            None => Updated::Added,
+        };
+        let at = self.0.partition_point(|(s, m)| *s < score || (*s == score && &m[..] < member));
+        self.0.insert(at, (score, member.to_vec()));
+        updated
+    }
+
+    fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        let at = self.0.iter().position(|(_, m)| m == member)?;
+        Some(self.0.remove(at).0)
+    }
+}
+
+fn same(set: &ScoredSet, oracle: &Oracle) {
+    set.check_invariants();
+    assert!(set.iter().eq(oracle.0.iter().map(|(score, member)| (&member[..], *score))));
+}
+
+/// Scores of few values, of many, and ends.
+fn score(rng: &mut Rng, kinds: u64) -> f64 {
+    match rng.below(40) {
+        0 => f64::INFINITY,
+        1 => f64::NEG_INFINITY,
+        2 => -0.0,
+        _ => num::f64_of_u64(rng.below(kinds)) / 4.0,
+    }
+}
+
+fn step(set: &mut ScoredSet, oracle: &mut Oracle, rng: &mut Rng, range: usize, kinds: u64) {
+    let name = member(rng.below_usize(range));
+    let len = oracle.0.len();
+    let (a, b) = (rng.below_usize(len + 1), rng.below_usize(len + 1));
+    let ranks = a.min(b)..a.max(b);
+    match rng.below(16) {
+        0..=7 => {
+            let score = score(rng, kinds);
+            assert_eq!(set.update(&name, |_| Some(score)), oracle.set(&name, score));
+        }
+        8..=10 => assert_eq!(set.remove(&name), oracle.remove(&name)),
+        11 => {
+            let expected = oracle.0.iter().position(|(_, m)| *m == name);
+            assert_eq!(set.rank(&name).map(|(rank, _)| rank), expected);
+        }
+        12 => {
+            let forward: Vec<_> = set.range(ranks.clone(), Direction::Forward).collect();
+            let mut backward: Vec<_> = set.range(ranks.clone(), Direction::Backward).collect();
+            backward.reverse();
+            assert_eq!(forward, backward);
+            assert!(forward.into_iter().eq(oracle.0[ranks].iter().map(|(s, m)| (&m[..], *s))));
+        }
+        13 => {
+            let score = score(rng, kinds);
+            let before = set.rank_of_edge(Edge::Score(score, Side::Before));
+            let after = set.rank_of_edge(Edge::Score(score, Side::After));
+            assert_eq!(before, oracle.0.partition_point(|(s, _)| *s < score));
+            assert_eq!(after, oracle.0.partition_point(|(s, _)| *s <= score));
+        }
+        14 => {
+            let end = if rng.below(2) == 0 { End::First } else { End::Last };
+            let popped = set.pop(end).map(|item| (item.score(), item.member().to_vec()));
+            let expected = match end {
+                End::First if len > 0 => Some(oracle.0.remove(0)),
+                End::First => None,
+                End::Last => oracle.0.pop(),
+            };
+            assert_eq!(popped, expected);
+        }
+        _ if rng.below(20) == 0 => {
+            set.remove_range(ranks.clone());
+            oracle.0.drain(ranks);
+        }
+        _ => {
+            let few = ranks.start..ranks.end.min(ranks.start + 5);
+            set.remove_range(few.clone());
+            oracle.0.drain(few);
+        }
+    }
+}
+
+#[test]
+fn random_operations_agree_with_a_sorted_vector() {
+    for seed in 0..150 {
+        let mut rng = Rng::seeded(seed);
+        let (mut set, mut oracle) = (empty(), Oracle::default());
+        let range = 1 << rng.below_usize(12);
+        let kinds = 1 << rng.below(14);
+        for round in 0..rng.below_usize(3000) {
+            step(&mut set, &mut oracle, &mut rng, range, kinds);
+            if round % 128 == 0 {
+                same(&set, &oracle);
+            }
+        }
+        same(&set, &oracle);
+    }
+}
+
+#[test]
+fn members_of_equal_scores_are_found_by_their_bytes() {
+    let mut set = empty();
+    for n in (0..2000).step_by(2) {
+        set.update(&member(n), |_| Some(1.0));
+    }
+    for n in 0..2000 {
+        let before = set.rank_of_edge(Edge::Member(&member(n), Side::Before));
+        let after = set.rank_of_edge(Edge::Member(&member(n), Side::After));
+        assert_eq!((before, after), (n.div_ceil(2), n / 2 + 1));
+    }
+}
+
+#[test]
+fn an_empty_set_answers_and_fills_again() {
+    let mut set = empty();
+    for round in 0..3 {
+        assert_eq!((set.len(), set.pop(End::First).is_none(), set.pop(End::Last).is_none()), (0, true, true));
+        assert_eq!(set.rank_of_edge(Edge::Score(0.0, Side::After)), 0);
+        assert_eq!((set.iter().count(), set.score(b"x"), set.rank(b"x")), (0, None, None));
+        set.remove_range(0..0);
+        assert_eq!(set.update(b"x", |_| None), Updated::Declined);
+        for n in 0..500 {
+            set.update(&member(n), |_| Some(num::f64_of_usize(n)));
+        }
+        set.check_invariants();
+        match round {
+            0 => set.remove_range(0..500),
+            1 => (0..500).for_each(|n| assert!(set.remove(&member(499 - n)).is_some())),
+            _ => (0..500).for_each(|_| assert!(set.pop(End::Last).is_some())),
+        }
+        set.check_invariants();
+    }
+}
+
+/// Bytes of nodes for each member after inserting scores in this order.
+fn node_bytes(scores: impl Iterator<Item = f64>) -> f64 {
+    let mut set = empty();
+    for (n, score) in scores.enumerate() {
+        set.update(&member(n), |_| Some(score));
+    }
+    set.list.check_invariants();
+    num::f64_of_usize(set.list.memory_bytes()) / num::f64_of_usize(set.len())
+}
+
+#[test]
+fn nodes_are_well_filled() {
+    const N: usize = 50_000;
+    let mut rng = Rng::seeded(1);
+    let random = node_bytes((0..N).map(|_| num::f64_of_u64(rng.below(1 << 40))));
+    assert!(random < 22.0, "{random}");
+    let ascending = node_bytes((0..N).map(num::f64_of_usize));
+    assert!(ascending < 17.6, "{ascending}");
+    let descending = node_bytes((0..N).map(|n| -num::f64_of_usize(n)));
+    assert!(descending < 17.6, "{descending}");
+}
+
+#[test]
+fn removing_most_members_gives_most_memory_back() {
+    let mut set = empty();
+    let mut rng = Rng::seeded(1);
+    for n in 0..20_000 {
+        set.update(&member(n), |_| Some(rng.next_f64()));
+    }
+    let full = set.list.memory_bytes();
+    for n in 0..18_000 {
+        set.remove(&member(n));
+    }
+    set.check_invariants();
+    assert!(set.list.memory_bytes() < full / 4, "{} of {full}", set.list.memory_bytes());
+}
+
+#[test]
+fn a_score_that_keeps_the_order_changes_in_place() {
+    let mut set = empty();
+    for n in 0..1000 {
+        set.update(&member(n), |_| Some(num::f64_of_usize(n)));
+    }
+    for n in 0..1000 {
+        let score = num::f64_of_usize(n) + 0.5;
+        assert_eq!(set.update(&member(n), |_| Some(score)), Updated::Changed);
+        assert_eq!(set.update(&member(n), |old| old.filter(|_| false)), Updated::Declined);
+        assert_eq!(set.rank(&member(n)), Some((n, score)));
+    }
+    set.check_invariants();
+}
+
+impl List {
+    /// Checks everything the module promises. O(n).
+    fn check_invariants(&self) {
+        let head = self.node(self.head());
+        let mut order: Vec<(super::node::Ptr, NodeRef<'_>, usize)> = Vec::new();
+        let (mut next, mut before, mut rank) = (head.links()[0].next, None, 0);
+        while let Some(ptr) = next {
+            let node = self.node(ptr);
+            assert!(node.len() > 0 && node.len() <= node.capacity());
+            assert!(node.height() <= head.height());
+            assert_eq!(node.previous(), before);
+            order.push((ptr, node, rank));
+            rank += node.len();
+            (before, next) = (Some(ptr), node.links()[0].next);
+        }
+        assert_eq!(rank, self.len());
+        let entries: Vec<_> = order
+            .iter()
+            .flat_map(|(_, node, _)| node.scores().iter().zip(node.items()))
+            // SAFETY: items of the list live.
+            .map(|(score, item)| (*score, unsafe { list::member_of(*item) }))
+            .collect();
+        assert!(entries.iter().all(|(score, _)| !score.is_nan()));
+        assert!(entries.is_sorted_by(|a, b| a.0 < b.0 || (a.0 == b.0 && a.1 < b.1)));
+        for level in 0..head.height() {
+            let (mut at, mut start) = (head, 0);
+            for (ptr, node, rank) in order.iter().filter(|(_, node, _)| node.height() > level) {
+                let link = at.links()[level];
+                assert_eq!((link.next, link.span), (Some(*ptr), rank - start), "level {level}");
+                assert_eq!(link.score.to_bits(), node.scores()[0].to_bits());
+                (at, start) = (*node, *rank);
+            }
+            assert_eq!(at.links()[level].next, None);
+            assert_eq!(at.links()[level].span, self.len() - start);
+        }
+    }
+}
