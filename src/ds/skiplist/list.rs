@@ -439,7 +439,12 @@ impl List {
 
     /// Takes up to `count` entries out, from this rank on, in order and all of one node, and gives
     /// their items to `f`. O(log n + returned).
-    pub(super) fn remove_some(&mut self, rank: usize, count: usize, mut f: impl FnMut(Raw)) -> usize {
+    pub(super) fn remove_some(
+        &mut self,
+        rank: usize,
+        count: usize,
+        mut f: impl FnMut(Raw),
+    ) -> usize {
         let mut path = self.path_to_rank(rank);
         let place = self.place(&path, rank - path.steps[0].rank);
         let Some(node) = place.node else { return 0 };
@@ -540,7 +545,8 @@ impl List {
         // The entry itself counts if it moves up.
         let to = if to > index { to - 1 } else { to };
         let last = to + 1 == node.len();
-        let follows = |next: Ptr| new.is_after(self.node(next).scores()[0], || self.node(next).items()[0]);
+        let follows =
+            |next: Ptr| new.is_after(self.node(next).scores()[0], || self.node(next).items()[0]);
         if last && self.next(at).is_some_and(follows) {
             return false;
         }

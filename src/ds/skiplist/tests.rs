@@ -146,7 +146,10 @@ fn members_of_equal_scores_are_found_by_their_bytes() {
 fn an_empty_set_answers_and_fills_again() {
     let mut set = empty();
     for round in 0..3 {
-        assert_eq!((set.len(), set.pop(End::First).is_none(), set.pop(End::Last).is_none()), (0, true, true));
+        assert_eq!(
+            (set.len(), set.pop(End::First).is_none(), set.pop(End::Last).is_none()),
+            (0, true, true)
+        );
         assert_eq!(set.rank_of_edge(Edge::Score(0.0, Side::After)), 0);
         assert_eq!((set.iter().count(), set.score(b"x"), set.rank(b"x")), (0, None, None));
         set.remove_range(0..0);
