@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ascii;
+pub mod bits;
 pub mod crc16;
 pub mod float;
 pub mod glob;
