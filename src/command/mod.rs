@@ -3,6 +3,7 @@
 //! To add a command, write its literal and list it in its family's `COMMANDS`.
 
 pub mod admin;
+pub mod bitmap;
 pub mod blocking;
 pub mod buffers;
 pub mod catalog;
@@ -51,6 +52,7 @@ pub struct Command {
 pub static FAMILIES: &[&[&Command]] = &[
     &[&debug::DEBUG, &info::INFO, &latency::LATENCY, &memory::MEMORY],
     admin::COMMANDS,
+    bitmap::COMMANDS,
     catalog::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,

@@ -267,6 +267,16 @@ impl Keyspace {
         found.map(|key| key.and_then(|key| dict.find(key.hash, key.bytes)))
     }
 
+    /// The entries of several keys, to read together. Counts as reading each, in order.
+    pub fn read_many(&mut self, scope: Scope, keys: &[Key<'_>]) -> Vec<Option<Ref<'_, Entry>>> {
+        let found: Vec<bool> = keys.iter().map(|&key| self.read(scope, key).is_some()).collect();
+        let dict = &self.dbs[scope.db].dict;
+        let entry = |(key, found): (&Key<'_>, bool)| {
+            if found { dict.find(key.hash, key.bytes) } else { None }
+        };
+        keys.iter().zip(found).map(entry).collect()
+    }
+
     /// The slot of a key, to change its value in place. Counts as an access. The caller counts the
     /// change in `dirty`.
     #[inline]

@@ -177,28 +177,39 @@ pub fn append(mut entry: Entry, tail: &[u8]) -> Entry {
         return entry;
     }
     let old_len = Str::of(&entry).map_or(0, Str::len);
-    resize_short(entry, old_len + tail.len(), |bytes| bytes[old_len..].copy_from_slice(tail))
+    resize_short(entry, old_len + tail.len(), |bytes| bytes[old_len..].copy_from_slice(tail)).0
 }
 
 /// The entry with `bytes` written over its string from `offset` on; a gap before them is filled with
 /// zeros. O(bytes + gap), and as [`append`] when the string grows.
 #[must_use]
-pub fn write_at(mut entry: Entry, offset: usize, bytes: &[u8]) -> Entry {
+pub fn write_at(entry: Entry, offset: usize, bytes: &[u8]) -> Entry {
     let end = offset + bytes.len();
+    edit(entry, end, |all| all[offset..end].copy_from_slice(bytes)).0
+}
+
+/// Makes an entry's string at least `len_min` bytes long, new ones zero, and changes its bytes where they
+/// are; returns the entry, perhaps moved. O(gap), and as [`append`] when the string grows.
+#[must_use]
+pub fn edit<R>(mut entry: Entry, len_min: usize, f: impl FnOnce(&mut [u8]) -> R) -> (Entry, R) {
     if has_text(&entry) {
-        change_text(&mut entry, |text| text.lengthen(end)[offset..end].copy_from_slice(bytes));
-        return entry;
+        let result = change_text(&mut entry, |text| f(text.lengthen(len_min)));
+        return (entry, result);
     }
     let old_len = Str::of(&entry).map_or(0, Str::len);
-    resize_short(entry, old_len.max(end), |all| all[offset..end].copy_from_slice(bytes))
+    resize_short(entry, old_len.max(len_min), f)
 }
 
 /// The entry, which holds an integer or embedded bytes, with `len` bytes, the new ones zero and then
 /// changed by `change`.
-fn resize_short(mut entry: Entry, len: usize, change: impl FnOnce(&mut [u8])) -> Entry {
+fn resize_short<R>(
+    mut entry: Entry,
+    len: usize,
+    change: impl FnOnce(&mut [u8]) -> R,
+) -> (Entry, R) {
     if let Some(bytes) = entry.resize_embedded(len) {
-        change(bytes);
-        return entry;
+        let result = change(bytes);
+        return (entry, result);
     }
     let fill = |bytes: &mut [u8]| {
         if let Some(string) = Str::of(&entry) {
@@ -208,14 +219,15 @@ fn resize_short(mut entry: Entry, len: usize, change: impl FnOnce(&mut [u8])) ->
     if len > EMBEDDED_LEN_MAX {
         let mut bytes = vec![0; len];
         fill(&mut bytes);
-        change(&mut bytes);
-        return entry.with_value(NewValue::Payload(Heap::Text(Box::new(Text::Owned(bytes)))));
+        let result = change(&mut bytes);
+        let text = NewValue::Payload(Heap::Text(Box::new(Text::Owned(bytes))));
+        return (entry.with_value(text), result);
     }
     let mut buffer = [0; EMBEDDED_LEN_MAX];
     let bytes = &mut buffer[..len];
     fill(bytes);
-    change(bytes);
-    entry.with_value(NewValue::EmbeddedRaw(bytes))
+    let result = change(bytes);
+    (entry.with_value(NewValue::EmbeddedRaw(bytes)), result)
 }
 
 #[cfg(test)]

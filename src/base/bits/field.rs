@@ -159,7 +159,9 @@ mod tests {
         for text in ["i1", "i64", "u1", "u63"] {
             assert!(Field::parse(text.as_bytes()).is_some(), "{text}");
         }
-        for text in ["", "i", "u", "i0", "u0", "i65", "u64", "I8", "i08", "i-8", "i8 ", "8", "u4294967297"] {
+        for text in
+            ["", "i", "u", "i0", "u0", "i65", "u64", "I8", "i08", "i-8", "i8 ", "8", "u4294967297"]
+        {
             assert!(Field::parse(text.as_bytes()).is_none(), "{text}");
         }
     }

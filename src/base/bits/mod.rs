@@ -45,12 +45,10 @@ mod tests {
 
     #[test]
     fn bits_are_numbered_from_the_most_significant_one() {
-        assert_eq!([0, 7, 8, 4_294_967_295].map(place), [
-            (0, 0x80),
-            (0, 1),
-            (1, 0x80),
-            (536_870_911, 1)
-        ]);
+        assert_eq!(
+            [0, 7, 8, 4_294_967_295].map(place),
+            [(0, 0x80), (0, 1), (1, 0x80), (536_870_911, 1)]
+        );
     }
 
     #[test]
