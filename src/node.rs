@@ -4,6 +4,7 @@
 //! outputs until it writes them. Nothing here blocks, reads a clock or owns a descriptor, so that the
 //! same code runs under a simulated network.
 
+mod ahead;
 mod batch;
 #[cfg(test)]
 mod connection_tests;
@@ -19,6 +20,8 @@ use crate::command::server::{Now, Server};
 use crate::resp::parse::{Incomplete, Limits, ProtocolError, Trust};
 use crate::resp::{Args, Assembly, Fed, OwnedArgs};
 use crate::session::{Closing, Endpoint, ReplyMode, Session, SessionFlags};
+use ahead::Parsed;
+pub use ahead::Received;
 use batch::{Batch, Ended};
 
 /// Input of a client that was held back is executed in pieces of this many bytes.
@@ -34,14 +37,18 @@ const FREED_AT_ONCE_BYTES: usize = 1024 * 1024;
 pub struct Node {
     /// The state.
     pub server: Server,
-    batch: Batch,
+    /// Batches that are not in use, kept for their allocations.
+    batches: Vec<Batch>,
+    /// Empty between two calls, kept for its allocation.
+    ahead: Vec<Option<Parsed>>,
     timers: timers::Timers,
 }
 
 impl Node {
     /// A node around a server.
     pub fn new(server: Server) -> Self {
-        Self { server, batch: Batch::default(), timers: timers::Timers::default() }
+        let (batches, ahead) = (Vec::new(), Vec::new());
+        Self { server, batches, ahead, timers: timers::Timers::default() }
     }
 
     /// Adds a client and returns its place.
@@ -72,6 +79,12 @@ impl Node {
     /// Takes bytes that a client sent, what [`Node::take_tail`] gave in front, and executes the
     /// commands that are complete.
     pub fn input(&mut self, now: Now, index: usize, buf: &[u8]) {
+        self.input_parsed(now, index, buf, None);
+    }
+
+    /// As [`Node::input`], the first commands perhaps parsed already.
+    #[inline]
+    fn input_parsed(&mut self, now: Now, index: usize, buf: &[u8], parsed: Option<Parsed>) {
         self.server.set_now(now);
         let Some(mut session) = self.server.sessions.take(index) else { return };
         session.active_at_s = now.unix_s();
@@ -79,7 +92,7 @@ impl Node {
             if session.is_held_back() {
                 session.tail.extend_from_slice(buf);
             } else {
-                self.run(&mut session, buf);
+                self.run(&mut session, buf, parsed);
             }
             self.check_input_limit(&mut session);
         }
@@ -142,7 +155,7 @@ impl Node {
     }
 
     /// Executes the commands in `buf` and keeps the rest.
-    fn run(&mut self, session: &mut Session, buf: &[u8]) {
+    fn run(&mut self, session: &mut Session, buf: &[u8], mut parsed: Option<Parsed>) {
         self.server.lend_buffer(session);
         let mut at = 0;
         if let Some(assembly) = session.assembly.take() {
@@ -152,14 +165,12 @@ impl Node {
             }
         }
         while at < buf.len() && session.closing == Closing::No {
-            let most = match self.server.trust_of(session) {
-                Trust::Authenticated => batch::COMMANDS_MAX,
-                Trust::Unauthenticated => 1,
+            let (batch, ended) = match parsed.take() {
+                Some(Parsed { batch, ended, .. }) => (batch, ended),
+                None => self.parse(session, buf, at),
             };
-            let mut batch = std::mem::take(&mut self.batch);
-            let ended = batch.fill(&self.server, session.db, buf, at, self.limits(session), most);
             let stopped_at = self.execute(session, buf, &batch);
-            self.batch = batch;
+            self.batches.push(batch);
             if let Some(from) = stopped_at {
                 session.tail.extend_from_slice(&buf[from..]);
                 return;
@@ -193,6 +204,21 @@ impl Node {
                 Ended::Failed(error) => return self.protocol_error(session, error),
             }
         }
+    }
+
+    /// Parses commands and brings their keys into the cache.
+    fn parse(&mut self, session: &Session, buf: &[u8], at: usize) -> (Batch, Ended) {
+        let most = match self.server.trust_of(session) {
+            Trust::Authenticated => batch::COMMANDS_MAX,
+            Trust::Unauthenticated => 1,
+        };
+        let mut batch = self.batches.pop().unwrap_or_default();
+        let ended = batch.fill(&self.server, buf, at, self.limits(session), most);
+        if batch.has_several_keys() {
+            batch.prefetch_buckets(&self.server, session.db);
+            batch.prefetch_entries(&self.server, session.db);
+        }
+        (batch, ended)
     }
 
     /// Executes a batch; the offset to go on at later, if a command was held back or its reply is to

@@ -55,12 +55,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Parses up to `most` commands of `buf` from `at` on, hashes their keys and prefetches them.
+    /// Parses up to `most` commands of `buf` from `at` on and hashes their keys.
     #[inline]
     pub(super) fn fill(
         &mut self,
         server: &Server,
-        db: usize,
         buf: &[u8],
         mut at: usize,
         limits: Limits,
@@ -69,7 +68,7 @@ impl Batch {
         self.items.clear();
         self.spans.clear();
         self.hashes.clear();
-        let ended = loop {
+        loop {
             if at >= buf.len() || self.items.len() >= most {
                 break Ended::Full { end: at };
             }
@@ -84,23 +83,31 @@ impl Batch {
                 Ok(Parsed::Incomplete(how)) => break Ended::Incomplete { at, how },
                 Err(error) => break Ended::Failed(error),
             }
-        };
-        if self.items.len() > 1 || self.hashes.len() > 1 {
-            self.prefetch_entries(server, db);
         }
-        ended
     }
 
-    /// Starts loading the buckets of all keys, then their entries. One entry in five is behind a child
-    /// bucket, which has to arrive first.
-    ///
-    /// The loops are as tight as they are on purpose: most prefetches miss the TLB, and the processor
-    /// walks several page tables at once only for accesses that are close to each other in the program.
+    /// Whether it is worth the trouble to load the keys ahead.
     #[inline]
-    fn prefetch_entries(&mut self, server: &Server, db: usize) {
+    pub(super) fn has_several_keys(&self) -> bool {
+        self.hashes.len() > 1
+    }
+
+    /// Starts loading the buckets of all keys.
+    ///
+    /// This loop and those of `prefetch_entries` are as tight as they are on purpose: most prefetches
+    /// miss the TLB, and the processor walks several page tables at once only for accesses that are
+    /// close to each other in the program.
+    #[inline]
+    pub(super) fn prefetch_buckets(&self, server: &Server, db: usize) {
         for &hash in &self.hashes {
             server.keyspace.prefetch_bucket(db, hash);
         }
+    }
+
+    /// Starts loading the entries of all keys, some time after their buckets. One entry in five is
+    /// behind a child bucket, which has to arrive first.
+    #[inline]
+    pub(super) fn prefetch_entries(&mut self, server: &Server, db: usize) {
         self.unfinished.clear();
         for &hash in &self.hashes {
             if server.keyspace.prefetch_entry(db, hash) == Prefetch::Unfinished {

@@ -13,7 +13,7 @@ use super::listen::Listener;
 use super::stream::Stream;
 use crate::base::num;
 use crate::command::server::Now;
-use crate::node::Node;
+use crate::node::{Node, Received};
 use crate::resp::parse;
 use crate::session::Closing;
 use accept::Supply;
@@ -29,6 +29,11 @@ const READ_BYTES: usize = 64 * 1024;
 const TAIL_BYTES_MAX: usize = 64 * 1024;
 const _: () = assert!(parse::INLINE_LEN_MAX <= TAIL_BYTES_MAX);
 const _: () = assert!(parse::BIG_ARG_LEN_MIN <= TAIL_BYTES_MAX);
+/// Input of several clients is handed on together: of so many at most, and no further one once it is so
+/// many bytes.
+const CLIENTS_GATHERED_MAX: usize = 64;
+/// See `CLIENTS_GATHERED_MAX`.
+const GATHERED_BYTES_MAX: usize = 16 * 1024;
 /// Bytes written to one client in one turn, so that a long value does not hold up the others.
 const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
 /// Pieces of output handed to the kernel at once.
@@ -69,7 +74,10 @@ pub struct Reactor {
     node: Node,
     listeners: Listeners,
     connections: Vec<Option<Connection>>,
+    /// Where input is read into: what was received and not handed on yet, then room for one more read.
     buffer: Box<[u8]>,
+    /// What was received and not handed on yet.
+    received: Vec<Received>,
     /// Clients whose socket may hold more than was read.
     unread: Vec<usize>,
     /// Clients whose replies exceeded what one turn may write.
@@ -122,7 +130,8 @@ impl Reactor {
             node,
             listeners,
             connections: Vec::new(),
-            buffer: vec![0; TAIL_BYTES_MAX + READ_BYTES].into_boxed_slice(),
+            buffer: vec![0; GATHERED_BYTES_MAX + TAIL_BYTES_MAX + READ_BYTES].into_boxed_slice(),
+            received: Vec::with_capacity(CLIENTS_GATHERED_MAX),
             unread: Vec::new(),
             unwritten: Vec::new(),
             lingerers: Lingerers::default(),
@@ -213,6 +222,7 @@ impl Reactor {
                 self.queue_unsent(index);
             }
         }
+        self.hand_on();
         ended
     }
 
@@ -261,11 +271,13 @@ impl Reactor {
         let Some(Some(connection)) = self.connections.get_mut(index) else { return };
         let session = self.node.server.sessions.get_mut(index);
         if session.is_some_and(|session| session.assembly.is_some()) {
+            self.hand_on(); // the buffer is needed
             return self.read_large(index);
         }
         let tail = self.node.take_tail(index);
-        let from = tail.len();
-        self.buffer[..from].copy_from_slice(&tail);
+        let start = self.received.last().map_or(0, |last| last.bytes.end);
+        let from = start + tail.len();
+        self.buffer[start..from].copy_from_slice(&tail);
         match connection.stream.read(&mut self.buffer[from..from + READ_BYTES]) {
             Ok(0) => self.end_of_input(index),
             Ok(count) => {
@@ -273,13 +285,25 @@ impl Reactor {
                     self.queue_unread(index);
                 }
                 self.count_read(index, count);
-                let now = self.now();
-                self.node.input(now, index, &self.buffer[..from + count]);
+                let end = from + count;
+                self.received.push(Received { client: index, bytes: start..end });
+                if end > GATHERED_BYTES_MAX || self.received.len() == CLIENTS_GATHERED_MAX {
+                    self.hand_on();
+                }
             }
             Err(error) => {
                 self.restore_tail(index, tail);
                 self.read_failed(index, &error);
             }
+        }
+    }
+
+    /// Hands what was received to the node.
+    fn hand_on(&mut self) {
+        if !self.received.is_empty() {
+            let now = self.now();
+            self.node.input_all(now, &self.buffer, &self.received);
+            self.received.clear();
         }
     }
 
@@ -296,6 +320,7 @@ impl Reactor {
                 self.read(index);
             }
         }
+        self.hand_on();
         if self.unread.is_empty() {
             self.unread = unread; // keep the allocation
         }
