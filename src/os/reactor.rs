@@ -279,7 +279,10 @@ impl Reactor {
         let from = start + tail.len();
         self.buffer[start..from].copy_from_slice(&tail);
         match connection.stream.read(&mut self.buffer[from..from + READ_BYTES]) {
-            Ok(0) => self.end_of_input(index),
+            Ok(0) => {
+                self.hand_on(); // what others sent before
+                self.end_of_input(index);
+            }
             Ok(count) => {
                 if count == READ_BYTES || connection.has_ended {
                     self.queue_unread(index);
@@ -293,6 +296,7 @@ impl Reactor {
             }
             Err(error) => {
                 self.restore_tail(index, tail);
+                self.hand_on(); // what others sent before
                 self.read_failed(index, &error);
             }
         }
