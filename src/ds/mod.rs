@@ -4,5 +4,7 @@ pub mod dict;
 pub mod entry;
 pub mod intset;
 pub mod listpack;
+pub mod lzf;
+pub mod quicklist;
 pub mod size_class;
 pub mod skiplist;

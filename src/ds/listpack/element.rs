@@ -166,6 +166,32 @@ impl From<i64> for Element<'_> {
     }
 }
 
+/// A text to be looked for among elements. The integer that it may be is read once.
+#[derive(Clone, Copy, Debug)]
+pub struct Needle<'a> {
+    text: &'a [u8],
+    integer: Option<i64>,
+}
+
+impl<'a> Needle<'a> {
+    /// Looks for this text.
+    #[inline]
+    #[must_use]
+    pub const fn new(text: &'a [u8]) -> Self {
+        Self { text, integer: num::parse_i64(text) }
+    }
+
+    /// Whether the element has the text.
+    #[inline]
+    #[must_use]
+    pub fn is(&self, element: Element<'_>) -> bool {
+        match element {
+            Element::Integer(n) => self.integer == Some(n),
+            Element::Bytes(found) => found == self.text,
+        }
+    }
+}
+
 /// Bytes that this text takes in a listpack, backlen included.
 #[inline]
 #[must_use]

@@ -24,7 +24,7 @@ use buffer::{Buffer, Gap, TOTAL_LEN};
 use element::{END, Encoded};
 
 pub use check::{Malformed, check, check_header};
-pub use element::{Digits, Element, INTEGER_TEXT_LEN_MAX, encoded_len};
+pub use element::{Digits, Element, INTEGER_TEXT_LEN_MAX, Needle, encoded_len};
 pub use walk::{Iter, RevIter};
 
 use crate::base::num;
@@ -103,6 +103,12 @@ impl Listpack {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         check(bytes)?;
         Ok(Self { buffer: Buffer::new(bytes) })
+    }
+
+    /// A copy of the bytes of another listpack.
+    pub(super) fn of_own_bytes(bytes: &[u8]) -> Self {
+        debug_assert!(check(bytes).is_ok());
+        Self { buffer: Buffer::new(bytes) }
     }
 
     /// The bytes, in Redis's layout.

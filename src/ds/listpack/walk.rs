@@ -1,7 +1,7 @@
 //! Reading: cursors, search, iterators.
 
 use super::element::{self, END};
-use super::{Cursor, Element, HEADER_LEN, Listpack};
+use super::{Cursor, Element, HEADER_LEN, Listpack, Needle};
 use crate::base::num;
 
 /// Bytes from one element to the next.
@@ -115,15 +115,11 @@ impl Listpack {
     #[must_use]
     pub fn find(&self, text: &[u8], from: Cursor, skipped: usize) -> Option<Cursor> {
         let bytes = self.as_bytes();
-        let integer = num::parse_i64(text);
+        let needle = Needle::new(text);
         let mut at = from.0;
         while bytes[at] != END {
             let (element, size) = element::decode(&bytes[at..]);
-            let found = match element {
-                Element::Integer(n) => integer == Some(n),
-                Element::Bytes(found) => found == text,
-            };
-            if found {
+            if needle.is(element) {
                 return Some(Cursor(at));
             }
             at += size + element::backlen_len(size);
