@@ -113,6 +113,7 @@ impl Node {
         }
     }
 
+    #[cfg(any(test, fuzzing))]
     pub(super) fn is_squeezed(&self) -> bool {
         match &self.body {
             Body::Packed(_) | Body::Plain(_) => false,
