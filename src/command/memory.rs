@@ -100,6 +100,9 @@ const USAGE_SPEC: Spec = Spec {
     ..Spec::EMPTY
 };
 
+/// Elements of a value that MEMORY USAGE measures unless told otherwise.
+const SAMPLES_DEFAULT: usize = 5;
+
 /// Below this the doctor has nothing to examine, bytes.
 const EXAMINED_BYTES_MIN: u64 = 5 * 1024 * 1024;
 
@@ -125,20 +128,20 @@ fn help(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn usage(ctx: &mut Context<'_>) -> Outcome {
-    match ctx.args.len() {
-        3 => {}
-        5 if ctx.is_word(3, "samples") => {
-            if ctx.integer(4)? < 0 {
-                return Err(Error::SYNTAX);
-            }
-        }
+    let samples = match ctx.args.len() {
+        3 => SAMPLES_DEFAULT,
+        5 if ctx.is_word(3, "samples") => match usize::try_from(ctx.integer(4)?) {
+            Ok(0) => usize::MAX,
+            Ok(samples) => samples,
+            Err(_) => return Err(Error::SYNTAX),
+        },
         _ => return Err(Error::SYNTAX),
-    }
+    };
     let (db, key) = (ctx.session.db, ctx.key(2));
     match ctx.server.keyspace.peek(db, key) {
         Some(entry) => {
             // The slot in the table belongs to the key as well.
-            let bytes = value::memory_bytes(&entry) + size_of::<u64>();
+            let bytes = value::memory_bytes(&entry, samples) + size_of::<u64>();
             ctx.session.output.count(bytes);
         }
         None => ctx.session.output.null(),

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod latency;
 pub mod memory;
 pub mod server;
+pub mod set;
 pub mod spec;
 pub mod stats;
 pub mod string;
@@ -56,5 +57,6 @@ pub static FAMILIES: &[&[&Command]] = &[
     catalog::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    set::COMMANDS,
     string::COMMANDS,
 ];

@@ -7,12 +7,14 @@
     reason = "thin_payload! expands to the packing of Heap; none is written here"
 )]
 
+pub mod set;
 pub mod string;
 mod text;
 
 use crate::ds::entry::{self, thin_payload};
 
 pub use entry::NewValue;
+pub use set::{Set, SetRef};
 pub use string::Str;
 pub use text::Text;
 
@@ -20,7 +22,9 @@ thin_payload! {
     /// Values with an allocation of their own.
     Heap, HeapRef {
         /// A string too long to embed.
-        Text(Box<Text>) = 2,
+        Text(Box<Text>) = 2;
+        /// A set.
+        Set(Set) = 5..=7,
     }
 }
 
@@ -81,6 +85,7 @@ pub fn type_of(entry: &Entry) -> Type {
         ValueRef::Integer(_) | ValueRef::Embedded(_) | ValueRef::Payload(HeapRef::Text(_)) => {
             Type::String
         }
+        ValueRef::Payload(HeapRef::Set(_)) => Type::Set,
     }
 }
 
@@ -92,14 +97,17 @@ pub fn encoding_of(entry: &Entry) -> &'static str {
             if entry.is_marked_raw() { "raw" } else { "embstr" }
         }
         ValueRef::Embedded(_) | ValueRef::Payload(HeapRef::Text(_)) => "raw",
+        ValueRef::Payload(HeapRef::Set(set)) => set.encoding_name(),
     }
 }
 
-/// Bytes of memory the entry and its value take.
-pub fn memory_bytes(entry: &Entry) -> usize {
+/// Bytes of memory the entry and its value take. What many elements take is estimated from `samples` of
+/// them.
+pub fn memory_bytes(entry: &Entry, samples: usize) -> usize {
     let own = match entry.value() {
         ValueRef::Integer(_) | ValueRef::Embedded(_) => 0,
         ValueRef::Payload(HeapRef::Text(text)) => size_of::<Text>() + text.memory_bytes(),
+        ValueRef::Payload(HeapRef::Set(set)) => set.memory_bytes(samples),
     };
     entry.allocated_bytes() + own
 }
@@ -113,6 +121,7 @@ pub fn copy_of(entry: &Entry, key: &[u8], access: u32, expiry: Option<i64>) -> E
         ValueRef::Payload(HeapRef::Text(text)) => {
             NewValue::Payload(Heap::Text(Box::new(text.duplicate())))
         }
+        ValueRef::Payload(HeapRef::Set(set)) => NewValue::Payload(Heap::Set(set.duplicate())),
     };
     Entry::new(key, value, access, expiry)
 }
@@ -123,5 +132,6 @@ pub fn free_effort(entry: &Entry) -> usize {
         ValueRef::Integer(_) | ValueRef::Embedded(_) => 1,
         // One call, but returning many pages to the system takes as long as many small frees.
         ValueRef::Payload(HeapRef::Text(text)) => 1 + text.memory_bytes() / (64 * 1024),
+        ValueRef::Payload(HeapRef::Set(set)) => set.free_effort(),
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::base::num;
 use crate::command::{Context, Outcome};
-use crate::value::{Entry, Str, Type, type_of};
+use crate::value::{Entry, SetRef, Str, Type, type_of};
 use sha1::{Digest as _, Sha1};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,8 @@ impl Digest {
         self.mix(&number.to_be_bytes());
         if let Some(string) = Str::of(entry) {
             string.with_bytes(|bytes| self.mix(bytes));
+        } else if let Some(set) = SetRef::of(entry) {
+            set.iter().for_each(|member| member.with_text(|text| self.xor(text)));
         }
         if entry.expiry().is_some() {
             self.xor(b"!!expire!!");
@@ -92,6 +94,17 @@ mod tests {
             "DEBUG DIGEST; DEBUG POPULATE 3; DEBUG POPULATE 2 pre 20; DEBUG DIGEST",
             "+0000000000000000000000000000000000000000 +OK +OK \
              +b24c361bdf54200fca00b8235464f744a9b1249b",
+        );
+    }
+
+    /// Read off Redis 7.0.15.
+    #[test]
+    fn sets_digest_alike_in_every_encoding() {
+        let mut bench = bench();
+        bench.check("SADD k c a b; SADD l 3 1 2; SADD m 3 1 2 x; SREM m x", ":3 :3 :4 :1");
+        bench.check(
+            "DEBUG DIGEST-VALUE k l m",
+            "[+593c2414786d75446e97f4ea5d4b731f3313da72 +2a462a3f51a1db89738ebbeef0c47ce1bbc85246 +2a462a3f51a1db89738ebbeef0c47ce1bbc85246]",
         );
     }
 

@@ -72,7 +72,9 @@ pub(super) fn reply_part(
                 let bytes = text.share().expect("a part is long, so the whole is");
                 out.bulk_shared(&bytes.slice(range));
             }
-            None => unreachable!("a string too long to embed lives outside its entry"),
+            Some(Heap::Set(_)) | None => {
+                unreachable!("a string too long to embed lives outside its entry")
+            }
         }
     }
     Ok(())

@@ -107,17 +107,14 @@ Encodings {
     "list-compress-depth" list_compress_depth: u32 = 0, integer(0, INT_MAX), Free, Later(Lists);
 
     /// Most members of a set of integers that is kept as a sorted array.
-    "set-max-intset-entries" set_max_intset_entries: usize = 512, integer(0, LONG_MAX), Free,
-        Later(Sets);
+    "set-max-intset-entries" set_max_intset_entries: usize = 512, integer(0, LONG_MAX), Free, Live;
 
     /// Most members of a set that is kept as one compact listing; a larger one becomes a hash
     /// table.
-    "set-max-listpack-entries" set_max_listpack_entries: usize = 128, integer(0, LONG_MAX), Free,
-        Later(Sets);
+    "set-max-listpack-entries" set_max_listpack_entries: usize = 128, integer(0, LONG_MAX), Free, Live;
 
     /// Longest member, in bytes, of a set that is kept as one compact listing.
-    "set-max-listpack-value" set_max_listpack_value: usize = 64, integer(0, LONG_MAX), Free,
-        Later(Sets);
+    "set-max-listpack-value" set_max_listpack_value: usize = 64, integer(0, LONG_MAX), Free, Live;
 
     /// Most members of a sorted set that is kept as one compact listing; a larger one becomes a
     /// skip list.

@@ -115,6 +115,12 @@ impl<T: Item> Dict<T> {
         }
     }
 
+    /// An empty dict that hashes as this one does. Allocates nothing.
+    #[must_use]
+    pub const fn new_like(&self) -> Dict<T> {
+        Dict::new(self.key)
+    }
+
     /// Items in the dict.
     #[inline]
     #[must_use]

@@ -35,6 +35,14 @@ impl<'a, T: Item> Ref<'a, T> {
         Ref { item: ManuallyDrop::new(unsafe { T::from_raw(raw) }), dict: PhantomData }
     }
 
+    /// The item's key, for as long as the dict is borrowed.
+    #[inline]
+    #[must_use]
+    pub fn into_key(self) -> &'a [u8] {
+        // SAFETY: the item stays in the dict, unchanged, for `'a`.
+        unsafe { T::key_of(self.as_raw()) }
+    }
+
     /// The address the item points to, valid for `'a`.
     #[inline]
     #[must_use]

@@ -398,6 +398,20 @@ fn owned_iteration_yields_everything_and_drops_the_rest() {
 }
 
 #[test]
+fn random_items_can_be_taken_until_none_is_left() {
+    let mut dict = with(1000);
+    let mut rng = Rng::seeded(3);
+    let mut taken = BTreeSet::new();
+    while let Some(slot) = dict.random_mut(&mut rng) {
+        assert!(taken.insert(slot.remove().body().value));
+        if taken.len() % 100 == 0 {
+            dict.check_invariants();
+        }
+    }
+    assert_eq!((taken.len(), dict.len()), (1000, 0));
+}
+
+#[test]
 fn random_is_fair() {
     for items in [1, 2, 10, 40, 100] {
         let dict = with(items);

@@ -1,11 +1,13 @@
 //! Visiting items: all of them, in steps, at random, the marked ones.
 
-use super::bucket::Bucket;
-use super::{AHEAD, Dict, Item, Mark, Ref};
+use super::bucket::{Bucket, Place};
+use super::{AHEAD, Dict, Item, Mark, Ref, Slot};
 use crate::base::rng::Rng;
 
 /// Random buckets tried before the search goes on from neighbour to neighbour.
 const RANDOM_TRIES: usize = 100;
+/// Random buckets loaded together.
+const RANDOM_AHEAD: usize = 4;
 
 /// The shape of a table, for DEBUG HTSTATS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,23 +54,46 @@ impl<T: Item> Dict<T> {
     /// A random item, each as likely as the others. O(1) expected.
     ///
     /// (Those in a bucket with over twice the average are a little less likely.)
+    #[inline]
     pub fn random(&self, rng: &mut Rng) -> Option<Ref<'_, T>> {
+        let (_, place) = self.random_place(rng)?;
+        // SAFETY: the place is taken, and `self` is borrowed as long as the result.
+        Some(unsafe { Ref::new(place) })
+    }
+
+    /// As [`Dict::random`], to change or remove the item.
+    #[inline]
+    pub fn random_mut(&mut self, rng: &mut Rng) -> Option<Slot<'_, T>> {
+        let (home, place) = self.random_place(rng)?;
+        Some(Slot { dict: self, home, place })
+    }
+
+    /// A taken slot, each as likely as the others, and the bucket its chain starts at.
+    fn random_place(&self, rng: &mut Rng) -> Option<(usize, Place)> {
         if self.len == 0 {
             return None;
         }
         let count = self.segments.count();
         // A bucket is taken with a chance proportional to its items, so that all are equal.
         let full = 2 * (self.len / count) + 4;
-        for _ in 0..RANDOM_TRIES {
-            let index = rng.below_usize(count);
-            let items = self.items_in(index).count();
-            if items > rng.below_usize(full) {
-                return self.items_in(index).nth(rng.below_usize(items));
+        for _ in 0..RANDOM_TRIES / RANDOM_AHEAD {
+            // About half of the tries fail: the waits for their buckets overlap.
+            let tries: [usize; RANDOM_AHEAD] = std::array::from_fn(|_| {
+                let index = rng.below_usize(count);
+                super::prefetch(self.segments.pointer(index).as_ptr().cast());
+                index
+            });
+            for index in tries {
+                let items = self.count_in(index);
+                if items > rng.below_usize(full) {
+                    return Some((index, self.nth_in(index, rng.below_usize(items))?));
+                }
             }
         }
         // Few items in many buckets: only while shrinking is put off.
         let start = rng.below_usize(count);
-        (start..count).chain(0..start).find_map(|index| self.items_in(index).next())
+        let mut buckets = (start..count).chain(0..start);
+        buckets.find_map(|index| Some((index, self.nth_in(index, 0)?)))
     }
 
     /// Visits up to `items` items from neighbouring buckets, beginning at a random one. Visits all,
@@ -158,6 +183,27 @@ impl<T: Item> Dict<T> {
         let marked = words.filter(|word| word.mark() == Mark::Set);
         // SAFETY: an item of ours, and `self` is borrowed as long as the result.
         marked.map(|word| unsafe { Ref::from_raw(word.raw()) })
+    }
+
+    /// How many items bucket `index` has, its children's included.
+    #[inline]
+    fn count_in(&self, index: usize) -> usize {
+        self.segments.bucket(index).chain().map(Bucket::count).sum()
+    }
+
+    /// The `n`th taken slot of bucket `index` and its children.
+    #[inline]
+    fn nth_in(&self, index: usize, mut n: usize) -> Option<Place> {
+        let mut at = self.segments.pointer(index);
+        loop {
+            // SAFETY: a bucket of ours or a child of one, not changed while `self` is borrowed.
+            let bucket = unsafe { at.as_ref() };
+            if let Some(slot) = bucket.taken().nth(n) {
+                return Some(Place { bucket: at, slot });
+            }
+            n -= bucket.count();
+            at = bucket.child()?;
+        }
     }
 
     /// The items of bucket `index`.
