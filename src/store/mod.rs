@@ -57,12 +57,10 @@ pub struct Scope {
 /// Where a value that is thrown away is freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Free {
-    /// Here, unless it is large.
+    /// Here, or on the helper thread if it is large.
     Here,
-    /// Here, whatever it takes (DEL without `lazyfree-lazy-user-del`).
+    /// Here, whatever it takes (FLUSHALL SYNC).
     Blocking,
-    /// On the helper thread.
-    Elsewhere,
 }
 
 /// Something large, to be freed on the helper thread.
@@ -415,8 +413,8 @@ impl Keyspace {
         let table = self.dbs[db].take();
         let len = table.len();
         match free {
-            Free::Here | Free::Elsewhere if len > 0 => self.garbage.push(Garbage::Table(table)),
-            Free::Here | Free::Elsewhere | Free::Blocking => drop(table),
+            Free::Here if len > 0 => self.garbage.push(Garbage::Table(table)),
+            Free::Here | Free::Blocking => drop(table),
         }
         len
     }
@@ -499,7 +497,7 @@ fn touch(slot: &Slot<'_>, policy: AccessPolicy, rng: &mut Rng) {
 fn discard(garbage: &mut Vec<Garbage>, entry: Entry, free: Free) {
     let elsewhere = match free {
         Free::Blocking => false,
-        Free::Here | Free::Elsewhere => value::free_effort(&entry) > LAZY_FREE_EFFORT_MIN,
+        Free::Here => value::free_effort(&entry) > LAZY_FREE_EFFORT_MIN,
     };
     if elsewhere {
         garbage.push(Garbage::Entry(entry));

@@ -161,7 +161,7 @@ fn random_keys_are_never_expired_ones() {
 
 #[test]
 fn a_flushed_database_is_as_new() {
-    for free in [Free::Here, Free::Elsewhere, Free::Blocking] {
+    for free in [Free::Here, Free::Blocking] {
         let mut keyspace = keyspace();
         for n in 0..1000 {
             set(&mut keyspace, &format!("k{n}"), "v", Some(1_000_000 + n * 1000));

@@ -1,6 +1,5 @@
 //! COPY, MOVE.
 
-use super::free_replaced;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::store::{Free, Scope};
@@ -80,7 +79,6 @@ fn copy(ctx: &mut Context<'_>) -> Outcome {
     if scope.db == db && from.bytes == to.bytes {
         return Err(Error::SAME_OBJECT);
     }
-    let free = free_replaced(ctx);
     let keyspace = &mut ctx.server.keyspace;
     if keyspace.read(scope, from).is_none() {
         return ctx.reply_integer(0);
@@ -91,7 +89,7 @@ fn copy(ctx: &mut Context<'_>) -> Outcome {
     let access = keyspace.policy().initial();
     let source = keyspace.glimpse(scope.db, from).expect("it was read in this turn");
     let copied = value::copy_of(&source, to.bytes, access, source.expiry());
-    keyspace.put(db, to, copied, free);
+    keyspace.put(db, to, copied, Free::Here);
     keyspace.dirty += 1;
     ctx.reply_integer(1)
 }

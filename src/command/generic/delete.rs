@@ -6,7 +6,8 @@ use crate::command::{Command, Context, Outcome, Spec};
 use crate::store::Free;
 
 /// DEL key [key ...]
-pub(super) static DEL: Command = Command { spec: DEL_SPEC, handler: Some(del), subcommands: &[] };
+pub(super) static DEL: Command =
+    Command { spec: DEL_SPEC, handler: Some(delete), subcommands: &[] };
 
 const DEL_SPEC: Spec = Spec {
     name: "del",
@@ -24,7 +25,7 @@ const DEL_SPEC: Spec = Spec {
 
 /// UNLINK key [key ...]
 pub(super) static UNLINK: Command =
-    Command { spec: UNLINK_SPEC, handler: Some(unlink), subcommands: &[] };
+    Command { spec: UNLINK_SPEC, handler: Some(delete), subcommands: &[] };
 
 const UNLINK_SPEC: Spec = Spec {
     name: "unlink",
@@ -41,20 +42,12 @@ const UNLINK_SPEC: Spec = Spec {
     ..Spec::EMPTY
 };
 
-fn del(ctx: &mut Context<'_>) -> Outcome {
-    let lazy = ctx.server.config.lazyfree_lazy_user_del;
-    delete(ctx, if lazy { Free::Elsewhere } else { Free::Blocking })
-}
-
-fn unlink(ctx: &mut Context<'_>) -> Outcome {
-    delete(ctx, Free::Elsewhere)
-}
-
-fn delete(ctx: &mut Context<'_>, free: Free) -> Outcome {
+/// DEL and UNLINK are the same: neither waits until a large value is freed.
+fn delete(ctx: &mut Context<'_>) -> Outcome {
     let mut deleted = 0;
     for index in 1..ctx.args.len() {
         let key = ctx.key(index);
-        deleted += u64::from(ctx.server.keyspace.remove(ctx.session.db, key, free));
+        deleted += u64::from(ctx.server.keyspace.remove(ctx.session.db, key, Free::Here));
     }
     ctx.server.keyspace.dirty += deleted;
     ctx.reply_integer(num::i64_clamped(deleted))
@@ -93,17 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn a_large_value_is_freed_elsewhere_when_asked_for() {
-        let lazily_freed = |setting: bool, command: &str| {
+    fn a_large_value_is_freed_elsewhere() {
+        for command in ["DEL k", "UNLINK k"] {
             let mut bench = Bench::new();
-            bench.server.config.lazyfree_lazy_user_del = setting;
             bench.raw(&[&b"SET"[..], b"k", &vec![b'x'; 100 << 20]]);
             bench.check(command, ":1");
-            bench.server.stats.lazy_freed
-        };
-        assert_eq!(lazily_freed(false, "DEL k"), 0);
-        assert_eq!(lazily_freed(true, "DEL k"), 1);
-        assert_eq!(lazily_freed(false, "UNLINK k"), 1);
+            assert_eq!(bench.server.stats.lazy_freed, 1);
+        }
     }
 
     #[test]

@@ -172,7 +172,6 @@ fn set_expiry(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
     let at_ms = unit
         .to_unix_ms(ctx.integer(2)?, now_ms)
         .ok_or_else(|| Error::invalid_expire(ctx.name()))?;
-    let free = if ctx.server.config.lazyfree_lazy_expire { Free::Elsewhere } else { Free::Here };
     let (scope, key) = (ctx.scope(), ctx.key(1));
     let keyspace = &mut ctx.server.keyspace;
     let Some(slot) = keyspace.write(scope, key) else { return ctx.reply_integer(0) };
@@ -184,7 +183,7 @@ fn set_expiry(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
     } else {
         // A time that has passed deletes the key at once.
         let entry = slot.remove();
-        keyspace.discard(entry, free);
+        keyspace.discard(entry, Free::Here);
     }
     keyspace.dirty += 1;
     ctx.reply_integer(1)

@@ -91,9 +91,8 @@ fn flush(ctx: &mut Context<'_>, db: usize, free: Free) {
 /// Where the keys are freed. With SYNC the client hears of it when that is done.
 fn parse(ctx: &Context<'_>) -> Result<Free, Error> {
     match ctx.args.len() {
-        1 if ctx.server.config.lazyfree_lazy_user_flush => Ok(Free::Elsewhere),
         1 => Ok(Free::Here),
-        2 if ctx.is_word(1, "async") => Ok(Free::Elsewhere),
+        2 if ctx.is_word(1, "async") => Ok(Free::Here),
         2 if ctx.is_word(1, "sync") => Ok(Free::Blocking),
         _ => Err(Error::SYNTAX),
     }
@@ -163,18 +162,10 @@ mod tests {
 
     #[test]
     fn only_sync_frees_before_the_reply() {
-        for (lazy, option, elsewhere) in [
-            (false, "", 4),
-            (true, "", 4),
-            (false, "ASYNC", 4),
-            (true, "ASYNC", 4),
-            (false, "SYNC", 0),
-            (true, "SYNC", 0),
-        ] {
-            let config = Config { lazyfree_lazy_user_flush: lazy, ..Config::default() };
-            let mut bench = filled(config);
+        for (option, elsewhere) in [("", 4), ("ASYNC", 4), ("SYNC", 0)] {
+            let mut bench = filled(Config::default());
             bench.check(&format!("FLUSHALL {option}"), "+OK");
-            assert_eq!(bench.server.stats.lazy_freed, elsewhere, "{option}, lazy {lazy}");
+            assert_eq!(bench.server.stats.lazy_freed, elsewhere, "{option}");
         }
     }
 

@@ -12,8 +12,7 @@ mod scan;
 mod ttl;
 mod wait;
 
-use super::{Command, Context};
-use crate::store::Free;
+use super::Command;
 
 /// The family.
 pub static COMMANDS: &[&Command] = &[
@@ -45,8 +44,3 @@ pub static COMMANDS: &[&Command] = &[
     &ttl::TTL,
     &wait::WAIT,
 ];
-
-/// Where a value is freed that a command replaces (`lazyfree-lazy-server-del`).
-fn free_replaced(ctx: &Context<'_>) -> Free {
-    if ctx.server.config.lazyfree_lazy_server_del { Free::Elsewhere } else { Free::Here }
-}

@@ -1,8 +1,8 @@
 //! RENAME, RENAMENX.
 
-use super::free_replaced;
 use crate::command::spec::{Arg, Categories, Flags, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Free;
 
 /// RENAME key newkey
 pub(super) static RENAME: Command =
@@ -64,14 +64,13 @@ fn renamenx(ctx: &mut Context<'_>) -> Outcome {
 /// where they are.
 fn move_entry(ctx: &mut Context<'_>) -> Outcome {
     let (scope, from, to) = (ctx.scope(), ctx.key(1), ctx.key(2));
-    let free = free_replaced(ctx);
     let keyspace = &mut ctx.server.keyspace;
     let slot = keyspace.write(scope, from).ok_or(Error::NO_SUCH_KEY)?;
     if from.bytes == to.bytes {
         return Ok(());
     }
     let entry = slot.remove().with_key(to.bytes);
-    keyspace.put(scope.db, to, entry, free);
+    keyspace.put(scope.db, to, entry, Free::Here);
     keyspace.dirty += 1;
     Ok(())
 }

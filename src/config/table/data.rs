@@ -33,16 +33,20 @@ Memory {
     "lazyfree-lazy-eviction" lazyfree_lazy_eviction: bool = false, yes_no(), Free, Later(Eviction);
 
     /// Frees expired values in a helper thread.
-    "lazyfree-lazy-expire" lazyfree_lazy_expire: bool = false, yes_no(), Free, Live;
+    "lazyfree-lazy-expire" lazyfree_lazy_expire: bool = false, yes_no(), Free,
+        NoEffect("large values are always freed in a helper thread");
 
     /// Frees values that a command overwrites, such as RENAME does, in a helper thread.
-    "lazyfree-lazy-server-del" lazyfree_lazy_server_del: bool = false, yes_no(), Free, Live;
+    "lazyfree-lazy-server-del" lazyfree_lazy_server_del: bool = false, yes_no(), Free,
+        NoEffect("large values are always freed in a helper thread");
 
     /// Makes DEL behave as UNLINK.
-    "lazyfree-lazy-user-del" lazyfree_lazy_user_del: bool = false, yes_no(), Free, Live;
+    "lazyfree-lazy-user-del" lazyfree_lazy_user_del: bool = false, yes_no(), Free,
+        NoEffect("large values are always freed in a helper thread");
 
     /// Makes FLUSHALL and FLUSHDB behave as with ASYNC unless they say SYNC.
-    "lazyfree-lazy-user-flush" lazyfree_lazy_user_flush: bool = false, yes_no(), Free, Live;
+    "lazyfree-lazy-user-flush" lazyfree_lazy_user_flush: bool = false, yes_no(), Free,
+        NoEffect("large values are always freed in a helper thread");
 
     /// Lets the allocator give memory back to the system in a thread of its own.
     "jemalloc-bg-thread" jemalloc_bg_thread: bool = true, yes_no(), Then(Trigger::AllocatorThread), Live;
