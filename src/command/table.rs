@@ -4,6 +4,8 @@ use super::keys::{self, LegacyRange};
 use super::{Command, FAMILIES};
 use crate::base::num;
 use hdrhistogram::Histogram;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 /// Slots of the name table; a power of two, several times the number of commands.
 const SLOTS: usize = 2048;
@@ -54,6 +56,19 @@ pub struct Registered {
     pub container: Option<CommandId>,
 }
 
+/// A name that lives as long as the program: each is kept once, however many tables there are (tests
+/// and simulations run thousands of servers in one process).
+fn for_ever(name: String) -> &'static str {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(&kept) = names.get(name.as_str()) {
+        return kept;
+    }
+    let kept = String::leak(name);
+    names.insert(kept);
+    kept
+}
+
 /// All commands, found by name.
 #[derive(Debug)]
 pub struct CommandTable {
@@ -80,8 +95,7 @@ impl CommandTable {
             None => command.spec.name,
             Some(container) => {
                 let outer = self.commands[container.index()].full_name;
-                // Once for each subcommand and process: the names live as long as the program.
-                String::leak(format!("{outer}|{}", command.spec.name))
+                for_ever(format!("{outer}|{}", command.spec.name))
             }
         };
         self.commands.push(Registered {
@@ -234,5 +248,17 @@ mod tests {
         table.rename(b"fetch", b"").expect("may be removed");
         assert_eq!(table.find(b"fetch"), None);
         assert!(table.rename(b"fetch", b"x").is_err());
+    }
+
+    #[test]
+    fn tables_share_the_names_of_subcommands() {
+        let name = |table: &CommandTable| {
+            let id = table.find(b"config").expect("a command");
+            let id = table.subcommand(id, b"get").expect("a subcommand");
+            table.get(id).full_name
+        };
+        let names = [CommandTable::default(), CommandTable::default()].map(|table| name(&table));
+        assert_eq!(names, ["config|get"; 2]);
+        assert!(std::ptr::eq(names[0], names[1]));
     }
 }

@@ -70,6 +70,15 @@ impl Db {
         self.dict.take()
     }
 
+    /// Checks what the module promises. O(n).
+    #[cfg(any(test, fuzzing))]
+    pub fn check_invariants(&self) {
+        self.dict.check_invariants();
+        let volatile = self.dict.iter().filter(|entry| entry.expiry().is_some()).count();
+        assert_eq!(volatile, self.dict.marked_len());
+        self.dict.scan_marked(0, usize::MAX, |entry| assert!(entry.expiry().is_some()));
+    }
+
     pub(super) fn maintain(&mut self) {
         self.dict.maintain(MAINTAIN_BUCKETS);
     }

@@ -290,7 +290,7 @@ impl<T: Item> IntoIterator for Dict<T> {
 #[cfg(any(test, fuzzing))]
 impl<T: Item> Dict<T> {
     /// Checks everything the module promises. O(n).
-    pub(crate) fn check_invariants(&self) {
+    pub fn check_invariants(&self) {
         use crate::base::num;
         self.segments.check_invariants();
         let (mut items, mut children, mut marked) = (0, 0, 0);
