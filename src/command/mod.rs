@@ -16,6 +16,7 @@ pub mod error;
 pub mod expiry;
 pub mod generic;
 pub mod host;
+pub mod hyperloglog;
 pub mod info;
 pub mod keys;
 pub mod latency;
@@ -57,6 +58,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     catalog::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    hyperloglog::COMMANDS,
     set::COMMANDS,
     string::COMMANDS,
 ];

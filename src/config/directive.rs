@@ -106,8 +106,6 @@ pub enum Capability {
     Eviction,
     /// Hashes.
     Hashes,
-    /// HyperLogLogs.
-    HyperLogLogs,
     /// The latency monitor.
     LatencyMonitor,
     /// Lists.
@@ -149,7 +147,6 @@ impl Capability {
             Capability::Defragmentation => "active defragmentation",
             Capability::Eviction => "key eviction",
             Capability::Hashes => "hashes",
-            Capability::HyperLogLogs => "HyperLogLogs",
             Capability::LatencyMonitor => "the latency monitor",
             Capability::Lists => "lists",
             Capability::Modules => "modules",

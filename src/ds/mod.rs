@@ -2,6 +2,7 @@
 
 pub mod dict;
 pub mod entry;
+pub mod hll;
 pub mod intset;
 pub mod listpack;
 pub mod lzf;

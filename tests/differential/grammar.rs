@@ -34,6 +34,16 @@ pub(crate) enum Arg {
     Index,
     /// An offset at which to write: small, or too great to be allowed.
     Offset,
+    /// The offset of a bit: small, or too great to be allowed.
+    BitOffset,
+    /// The type of a bit field, or nearly one.
+    FieldType,
+    /// The offset of a bit field, counted in bits or in fields.
+    FieldOffset,
+    /// A key of the few that hold HyperLogLogs.
+    HllKey,
+    /// One of some thousand elements.
+    Element,
     /// A time to live that does not end during a run.
     Seconds,
     /// The same in milliseconds.
@@ -201,6 +211,11 @@ fn put(arg: &Arg, words: &mut Words, rng: &mut Rng) {
         Arg::Float => values::float(rng),
         Arg::Index => values::index(rng),
         Arg::Offset => values::offset(rng),
+        Arg::BitOffset => values::bit_offset(rng),
+        Arg::FieldType => values::field_type(rng),
+        Arg::FieldOffset => values::field_offset(rng),
+        Arg::HllKey => rng.pick(&["hll:1", "hll:2", "hll:3", "hll:4"]).as_bytes().to_vec(),
+        Arg::Element => rng.below(20_000).to_string().into_bytes(),
         Arg::Seconds => values::seconds(rng),
         Arg::Millis => values::millis(rng),
         Arg::UnixSeconds => values::unix_seconds(rng),

@@ -156,6 +156,44 @@ pub(crate) fn offset(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
+/// Offsets of bits that no string may have.
+const BIT_OFFSETS_TOO_GREAT: &[&str] = &[
+    "4294967296",
+    "-1",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "18446744073709551616",
+];
+
+pub(crate) fn bit_offset(rng: &mut Rng) -> Vec<u8> {
+    match rng.below(20) {
+        0..=15 => rng.below(500).to_string().into_bytes(),
+        // Around the strings that are kept otherwise than short ones.
+        16..=17 => (8100 + rng.below(200)).to_string().into_bytes(),
+        18 => rng.pick(BIT_OFFSETS_TOO_GREAT).as_bytes().to_vec(),
+        _ => rng.pick(NEARLY_NUMBERS).as_bytes().to_vec(),
+    }
+}
+
+pub(crate) fn field_type(rng: &mut Rng) -> Vec<u8> {
+    const WRONG: &[&str] = &["u64", "i65", "u0", "i0", "I8", "U8", "i", "8", "i08", "i-1", "", "i8 "];
+    match rng.below(20) {
+        0..=8 => format!("u{}", 1 + rng.below(63)).into_bytes(),
+        9..=17 => format!("i{}", 1 + rng.below(64)).into_bytes(),
+        18 => rng.pick(&["u8", "i8", "u16", "i32", "i64"]).as_bytes().to_vec(),
+        _ => rng.pick(WRONG).as_bytes().to_vec(),
+    }
+}
+
+pub(crate) fn field_offset(rng: &mut Rng) -> Vec<u8> {
+    match rng.below(20) {
+        0..=4 => format!("#{}", rng.below(20)).into_bytes(),
+        5 => rng.pick(&["#", "#-1", "#a", "##1"]).as_bytes().to_vec(),
+        _ => bit_offset(rng),
+    }
+}
+
 /// A number of seconds from hours to years, a hundred apart.
 fn far(rng: &mut Rng) -> u64 {
     let hundreds = u64::try_from(rng.below(1 << 20)).expect("less than 2^20");

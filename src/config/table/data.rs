@@ -131,7 +131,7 @@ Encodings {
 
     /// Bytes up to which a HyperLogLog is kept in its sparse form. Above 16000 that never pays.
     "hll-sparse-max-bytes" hll_sparse_max_bytes: usize = 3000, memory(0, LONG_MAX), Free,
-        Later(HyperLogLogs);
+        Live;
 
     /// Bytes in one node of a stream; 0 is no limit.
     "stream-node-max-bytes" stream_node_max_bytes: usize = 4096, memory(0, LONG_MAX), Free,

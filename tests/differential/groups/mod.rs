@@ -1,7 +1,9 @@
 //! One file per family of commands, one table per file.
 
+mod bitmaps;
 mod connection;
 mod generic;
+mod hyperloglogs;
 mod server;
 mod strings;
 
@@ -9,4 +11,4 @@ use crate::grammar::Group;
 
 /// All families that the server has.
 pub(crate) const GROUPS: &[&Group] =
-    &[&strings::GROUP, &generic::GROUP, &connection::GROUP, &server::GROUP];
+    &[&strings::GROUP, &bitmaps::GROUP, &hyperloglogs::GROUP, &generic::GROUP, &connection::GROUP, &server::GROUP];
