@@ -5,6 +5,7 @@ pub mod ascii;
 pub mod bits;
 pub mod crc16;
 pub mod float;
+pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod long_double;
