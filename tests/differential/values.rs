@@ -177,7 +177,8 @@ pub(crate) fn bit_offset(rng: &mut Rng) -> Vec<u8> {
 }
 
 pub(crate) fn field_type(rng: &mut Rng) -> Vec<u8> {
-    const WRONG: &[&str] = &["u64", "i65", "u0", "i0", "I8", "U8", "i", "8", "i08", "i-1", "", "i8 "];
+    const WRONG: &[&str] =
+        &["u64", "i65", "u0", "i0", "I8", "U8", "i", "8", "i08", "i-1", "", "i8 "];
     match rng.below(20) {
         0..=8 => format!("u{}", 1 + rng.below(63)).into_bytes(),
         9..=17 => format!("i{}", 1 + rng.below(64)).into_bytes(),

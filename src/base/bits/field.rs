@@ -69,11 +69,15 @@ impl Field {
     /// bits. `None` if that overflows and overflowing fails.
     #[must_use]
     pub fn fit(self, value: i64, overflow: Overflow) -> Option<i64> {
-        if self.signed {
-            self.keep(i128::from(value), overflow)
-        } else {
-            self.keep(i128::from(value.cast_unsigned()), overflow)
+        if !self.signed {
+            return self.keep(i128::from(value.cast_unsigned()), overflow);
         }
+        let [_, max] = self.bounds();
+        // In Redis the distance to the greatest integer has 64 bits, too. Where it needs one more, which is
+        // next to `i64::MIN`, the value counts as too great.
+        let is_far = self.bits < 64 && max - i128::from(value) > i128::from(i64::MAX);
+        let value = if is_far && overflow == Overflow::Saturate { max } else { i128::from(value) };
+        self.keep(value, overflow)
     }
 
     /// The sum of what the field holds and an increment. `None` if it overflows and overflowing fails.
@@ -220,5 +224,9 @@ mod tests {
             [Some(i64::MAX - 1), Some(i64::MAX), None]
         );
         assert_eq!(field("i1").fit(1, Wrap), Some(-1));
+        // As redis-server 7.0.15 replies.
+        assert_eq!(i8.fit(i64::MIN + 128, Saturate), Some(-128));
+        assert_eq!(i8.fit(i64::MIN + 127, Saturate), Some(127));
+        assert_eq!(i64.fit(i64::MIN, Saturate), Some(i64::MIN));
     }
 }

@@ -3,7 +3,6 @@
 //! All of them are unpacked eight at a time, in a word: six bytes of registers are spread over eight.
 
 use super::{Changed, REGISTER_COUNT, Registers};
-use crate::base::num;
 
 const BITS: usize = 6;
 const MAX: u8 = (1 << BITS) - 1;
@@ -83,18 +82,17 @@ pub(super) fn raise(packed: &[u8], registers: &mut Registers) {
     }
 }
 
-/// The register at `index`.
-#[cfg(test)]
-pub(super) fn get(packed: &[u8], index: usize) -> u8 {
-    let (byte, shift) = (index * BITS / 8, index * BITS % 8);
-    let pair = [packed[byte], packed.get(byte + 1).copied().unwrap_or(0)];
-    num::low_u8(u64::from(u16::from_le_bytes(pair) >> shift)) & MAX
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::num;
     use crate::base::rng::Rng;
+
+    fn get(packed: &[u8], index: usize) -> u8 {
+        let (byte, shift) = (index * BITS / 8, index * BITS % 8);
+        let pair = [packed[byte], packed.get(byte + 1).copied().unwrap_or(0)];
+        num::low_u8(u64::from(u16::from_le_bytes(pair) >> shift)) & MAX
+    }
 
     fn random(rng: &mut Rng) -> Registers {
         std::array::from_fn(|_| num::low_u8(rng.below(64)))

@@ -1,6 +1,8 @@
 //! Bitmaps.
 
-use crate::grammar::Arg::{BitOffset, FieldOffset, FieldType, Index, Int, Key, Maybe, OneOf, Repeat, Word};
+use crate::grammar::Arg::{
+    BitOffset, FieldOffset, FieldType, Index, Int, Key, Maybe, OneOf, Repeat, Word,
+};
 use crate::grammar::{Arg, Group, Row, row};
 
 pub(crate) const GROUP: Group = Group { name: "bitmaps", rows: ROWS };
@@ -17,7 +19,8 @@ const ROWS: &[Row] = &[
     row(8, "BITFIELD_RO", &[Key, Repeat(0, 4, &[Word("GET"), FieldType, FieldOffset])]).timed(),
 ];
 
-const BIT: Arg = OneOf(&[&[Word("0")], &[Word("1")], &[Word("0")], &[Word("1")], &[Word("1")], &[Int]]);
+const BIT: Arg =
+    OneOf(&[&[Word("0")], &[Word("1")], &[Word("0")], &[Word("1")], &[Word("1")], &[Int]]);
 
 const UNIT: Arg = OneOf(&[&[Word("BYTE")], &[Word("BIT")]]);
 

@@ -10,5 +10,11 @@ mod strings;
 use crate::grammar::Group;
 
 /// All families that the server has.
-pub(crate) const GROUPS: &[&Group] =
-    &[&strings::GROUP, &bitmaps::GROUP, &hyperloglogs::GROUP, &generic::GROUP, &connection::GROUP, &server::GROUP];
+pub(crate) const GROUPS: &[&Group] = &[
+    &strings::GROUP,
+    &bitmaps::GROUP,
+    &hyperloglogs::GROUP,
+    &generic::GROUP,
+    &connection::GROUP,
+    &server::GROUP,
+];
