@@ -5,7 +5,7 @@
 
 use carnelian::base::hash::HashKey;
 use carnelian::base::rng::Rng;
-use carnelian::ds::skiplist::{Direction, Edge, End, ScoredSet, Side};
+use carnelian::ds::skiplist::{Direction, Edge, ScoredSet, Side};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use std::hint::black_box;
@@ -115,7 +115,7 @@ fn add_and_pop(bencher: Bencher, len: u32) {
         n += 1;
         let score = rng.next_f64() + 0.5;
         set.update(&member(n), |_| Some(score));
-        set.pop(End::First)
+        set.remove_range(0..1);
     });
 }
 
@@ -123,8 +123,9 @@ fn add_and_pop(bencher: Bencher, len: u32) {
 fn pop_all(bencher: Bencher, len: u32) {
     let set = || with(len, Order::Random);
     bencher.counter(ItemsCount::new(len)).with_inputs(set).bench_local_values(|mut set| {
-        while let Some(item) = set.pop(End::First) {
-            black_box(item.score());
+        while !set.is_empty() {
+            black_box(set.range(0..1, Direction::Forward).next());
+            set.remove_range(0..1);
         }
     });
 }

@@ -61,15 +61,65 @@ pub fn format_f64(n: f64, out: &mut Vec<u8>) {
     {
         num::write_i64(out, integer);
     } else {
-        if n < 0.0 {
-            out.push(b'-');
+        write_shortest(n, out);
+    }
+}
+
+/// As [`format_f64`], but large integers are no exception: `1e+17`.
+pub fn format_f64_shortest(n: f64, out: &mut Vec<u8>) {
+    if n.is_finite() && n != 0.0 { write_shortest(n, out) } else { format_f64(n, out) }
+}
+
+/// The shortest digits of a finite number that is not 0.
+fn write_shortest(n: f64, out: &mut Vec<u8>) {
+    if n < 0.0 {
+        out.push(b'-');
+    }
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(n.abs()).as_bytes();
+    if is_laid_out(text) {
+        out.extend_from_slice(text);
+    } else {
+        Digits::of(text).lay_out(out);
+    }
+}
+
+/// Appends `n` as C's `%.17g` prints it: up to 17 digits, whether or not fewer would do.
+pub fn format_f64_17(n: f64, out: &mut Vec<u8>) {
+    if !n.is_finite() || n == 0.0 {
+        return format_f64(n, out);
+    }
+    let text = format!("{:.16e}", n.abs());
+    if n < 0.0 {
+        out.push(b'-');
+    }
+    let (mantissa, power) = text.split_once('e').expect("the form asked for has an exponent");
+    let power = exponent(power.as_bytes());
+    let digits: Vec<u8> = mantissa.bytes().filter(|&byte| byte != b'.').collect();
+    let len = digits.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
+    let (digits, point) = (&digits[..len], power + 1);
+    match usize::try_from(point) {
+        Ok(whole @ 1..=17) => {
+            out.extend_from_slice(&digits[..whole.min(len)]);
+            out.extend(std::iter::repeat_n(b'0', whole.saturating_sub(len)));
+            if len > whole {
+                out.push(b'.');
+                out.extend_from_slice(&digits[whole..]);
+            }
         }
-        let mut buffer = zmij::Buffer::new();
-        let text = buffer.format_finite(n.abs()).as_bytes();
-        if is_laid_out(text) {
-            out.extend_from_slice(text);
-        } else {
-            Digits::of(text).lay_out(out);
+        Ok(_) | Err(_) if (-3..=0).contains(&point) => {
+            out.extend_from_slice(b"0.");
+            push_zeros(out, -point);
+            out.extend_from_slice(digits);
+        }
+        Ok(_) | Err(_) => {
+            out.push(digits[0]);
+            if len > 1 {
+                out.push(b'.');
+                out.extend_from_slice(&digits[1..]);
+            }
+            let sign = if power < 0 { '-' } else { '+' };
+            out.extend_from_slice(format!("e{sign}{:02}", power.unsigned_abs()).as_bytes());
         }
     }
 }
@@ -292,6 +342,29 @@ mod tests {
 
     /// Where 7.4 prints more digits than needed. We print the shortest.
     const LONGER_IN_7_4: [(&str, &str, &str); 1] = [("1e23", "99999999999999990000000", "1e+23")];
+
+    #[test]
+    fn seventeen_digits_are_those_of_c() {
+        for (n, expected) in [
+            (0.1, "0.10000000000000001"),
+            (-0.1, "-0.10000000000000001"),
+            (1.0, "1"),
+            (100.5, "100.5"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (123_456_789_012_345_680.0, "1.2345678901234568e+17"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (1e-300, "1e-300"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::NEG_INFINITY, "-inf"),
+            (-0.0, "-0"),
+        ] {
+            let mut out = Vec::new();
+            format_f64_17(n, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+        }
+    }
 
     fn printed(n: f64) -> String {
         let mut out = Vec::new();

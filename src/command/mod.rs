@@ -23,6 +23,7 @@ pub mod latency;
 pub mod memory;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod spec;
 pub mod stats;
 pub mod string;
@@ -60,5 +61,6 @@ pub static FAMILIES: &[&[&Command]] = &[
     generic::COMMANDS,
     hyperloglog::COMMANDS,
     set::COMMANDS,
+    sorted_set::COMMANDS,
     string::COMMANDS,
 ];

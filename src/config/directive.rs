@@ -126,8 +126,6 @@ pub enum Capability {
     Snapshots,
     /// SORT.
     Sorting,
-    /// Sorted sets.
-    SortedSets,
     /// Streams.
     Streams,
     /// TLS.
@@ -157,7 +155,6 @@ impl Capability {
             Capability::SlowLog => "the slow log",
             Capability::Snapshots => "snapshots",
             Capability::Sorting => "SORT",
-            Capability::SortedSets => "sorted sets",
             Capability::Streams => "streams",
             Capability::Tls => "TLS",
         }

@@ -8,6 +8,7 @@
 )]
 
 pub mod set;
+pub mod sorted_set;
 pub mod string;
 mod text;
 
@@ -15,6 +16,7 @@ use crate::ds::entry::{self, thin_payload};
 
 pub use entry::NewValue;
 pub use set::{Set, SetRef};
+pub use sorted_set::{SortedSet, SortedSetRef};
 pub use string::Str;
 pub use text::Text;
 
@@ -25,6 +27,8 @@ thin_payload! {
         Text(Box<Text>) = 2;
         /// A set.
         Set(Set) = 5..=7,
+        /// A sorted set.
+        SortedSet(SortedSet) = 11..=12,
     }
 }
 
@@ -86,6 +90,7 @@ pub fn type_of(entry: &Entry) -> Type {
             Type::String
         }
         ValueRef::Payload(HeapRef::Set(_)) => Type::Set,
+        ValueRef::Payload(HeapRef::SortedSet(_)) => Type::SortedSet,
     }
 }
 
@@ -98,6 +103,7 @@ pub fn encoding_of(entry: &Entry) -> &'static str {
         }
         ValueRef::Embedded(_) | ValueRef::Payload(HeapRef::Text(_)) => "raw",
         ValueRef::Payload(HeapRef::Set(set)) => set.encoding_name(),
+        ValueRef::Payload(HeapRef::SortedSet(set)) => set.encoding(),
     }
 }
 
@@ -108,6 +114,7 @@ pub fn memory_bytes(entry: &Entry, samples: usize) -> usize {
         ValueRef::Integer(_) | ValueRef::Embedded(_) => 0,
         ValueRef::Payload(HeapRef::Text(text)) => size_of::<Text>() + text.memory_bytes(),
         ValueRef::Payload(HeapRef::Set(set)) => set.memory_bytes(samples),
+        ValueRef::Payload(HeapRef::SortedSet(set)) => set.memory_bytes(),
     };
     entry.allocated_bytes() + own
 }
@@ -122,6 +129,9 @@ pub fn copy_of(entry: &Entry, key: &[u8], access: u32, expiry: Option<i64>) -> E
             NewValue::Payload(Heap::Text(Box::new(text.duplicate())))
         }
         ValueRef::Payload(HeapRef::Set(set)) => NewValue::Payload(Heap::Set(set.duplicate())),
+        ValueRef::Payload(HeapRef::SortedSet(set)) => {
+            NewValue::Payload(Heap::SortedSet(set.duplicate()))
+        }
     };
     Entry::new(key, value, access, expiry)
 }
@@ -133,5 +143,6 @@ pub fn free_effort(entry: &Entry) -> usize {
         // One call, but returning many pages to the system takes as long as many small frees.
         ValueRef::Payload(HeapRef::Text(text)) => 1 + text.memory_bytes() / (64 * 1024),
         ValueRef::Payload(HeapRef::Set(set)) => set.free_effort(),
+        ValueRef::Payload(HeapRef::SortedSet(set)) => set.free_effort(),
     }
 }

@@ -4,9 +4,9 @@
 //! Facts: SHA-1 throughout. `xor` mixes the hash of some bytes into a digest by exclusive or, so that
 //! the order of calls does not matter; `mix` then hashes the digest, so that it does.
 
-use crate::base::num;
+use crate::base::{float, num};
 use crate::command::{Context, Outcome};
-use crate::value::{Entry, SetRef, Str, Type, type_of};
+use crate::value::{Entry, SetRef, SortedSetRef, Str, Type, type_of};
 use sha1::{Digest as _, Sha1};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,16 @@ impl Digest {
             string.with_bytes(|bytes| self.mix(bytes));
         } else if let Some(set) = SetRef::of(entry) {
             set.iter().for_each(|member| member.with_text(|text| self.xor(text)));
+        } else if let Some(set) = SortedSetRef::of(entry) {
+            let mut score_text = Vec::new();
+            for (member, score) in set.iter() {
+                score_text.clear();
+                float::format_f64_shortest(score, &mut score_text);
+                let mut pair = Self::default();
+                member.with_text(|text| pair.mix(text));
+                pair.mix(&score_text);
+                self.xor(&pair.0);
+            }
         }
         if entry.expiry().is_some() {
             self.xor(b"!!expire!!");
@@ -95,6 +105,22 @@ mod tests {
             "+0000000000000000000000000000000000000000 +OK +OK \
              +b24c361bdf54200fca00b8235464f744a9b1249b",
         );
+    }
+
+    /// Read off Valkey 9.1.2; Redis 7.0 has other digits.
+    #[test]
+    fn sorted_sets_digest_alike_in_every_encoding() {
+        let mut bench = bench();
+        let fill = "0.1 a 3 b 1e20 c 1e17 d -0 e";
+        bench.check(
+            &format!("ZADD t {fill}; DEBUG DIGEST-VALUE t"),
+            ":5 [+e2a01889bcdc78b4b5df0e28e9645d3e2ea50225]",
+        );
+        bench.check(
+            "CONFIG SET zset-max-listpack-entries 0; ZADD s 0.1 a 3 b 1e20 c 1e17 d 0 e",
+            "+OK :5",
+        );
+        bench.check("DEBUG DIGEST-VALUE s", "[+e2a01889bcdc78b4b5df0e28e9645d3e2ea50225]");
     }
 
     /// Read off Redis 7.0.15.

@@ -123,11 +123,11 @@ Encodings {
     /// Most members of a sorted set that is kept as one compact listing; a larger one becomes a
     /// skip list.
     "zset-max-listpack-entries" | "zset-max-ziplist-entries" zset_max_listpack_entries: usize
-        = 128, integer(0, LONG_MAX), Free, Later(SortedSets);
+        = 128, integer(0, LONG_MAX), Free, Live;
 
     /// Longest member, in bytes, of a sorted set that is kept as one compact listing.
     "zset-max-listpack-value" | "zset-max-ziplist-value" zset_max_listpack_value: usize
-        = 64, memory(0, LONG_MAX), Free, Later(SortedSets);
+        = 64, memory(0, LONG_MAX), Free, Live;
 
     /// Bytes up to which a HyperLogLog is kept in its sparse form. Above 16000 that never pays.
     "hll-sparse-max-bytes" hll_sparse_max_bytes: usize = 3000, memory(0, LONG_MAX), Free,

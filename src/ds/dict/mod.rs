@@ -142,6 +142,12 @@ impl<T: Item> Dict<T> {
         self.key.hash(key)
     }
 
+    /// The key it hashes under.
+    #[must_use]
+    pub const fn hash_key(&self) -> HashKey {
+        self.key
+    }
+
     /// The item with this key. O(1).
     #[inline]
     #[must_use]

@@ -17,6 +17,8 @@ use crate::ds::dict::Item;
 
 /// Room in a list's first node, in entries; its size doubles until it is full-sized.
 const FIRST_CAPACITY: usize = 5;
+/// A node gives at least this many entries to the next, or the two become three.
+const GIVEN_MIN: usize = 4;
 /// Heights rise by one with a chance of one in 2^this.
 const HEIGHT_BITS: u32 = 2;
 
@@ -299,8 +301,10 @@ impl List {
         };
         let (others, capacity) = (self.node(next).len(), self.node(next).capacity());
         let both = len + others;
-        if others + others / 8 < capacity {
-            return self.balance(path, (both / 2).max(both - capacity));
+        let half = (both / 2).max(both - capacity);
+        // Tall nodes have less room than others, so this may leave more than the node has.
+        if half + GIVEN_MIN <= len {
+            return self.balance(path, half);
         }
         let middle = self.link_full_sized(path, score, entropy);
         self.balance(path, both / 3);

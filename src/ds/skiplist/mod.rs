@@ -35,6 +35,8 @@ pub struct ScoredSet {
     // Before the dict, whose items it points to.
     list: List,
     dict: Dict<Scored>,
+    /// Bytes of the dict's items.
+    member_bytes: usize,
 }
 
 /// A place between members.
@@ -69,7 +71,7 @@ impl ScoredSet {
     /// An empty set that hashes under `key`.
     #[must_use]
     pub fn new(key: HashKey) -> ScoredSet {
-        ScoredSet { list: List::new(), dict: Dict::new(key) }
+        ScoredSet { list: List::new(), dict: Dict::new(key), member_bytes: 0 }
     }
 
     /// Members.
@@ -86,10 +88,20 @@ impl ScoredSet {
         self.len() == 0
     }
 
-    /// Bytes of the table and the list, members not included.
+    /// Bytes of the table, the list and the members. O(1).
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.dict.memory_bytes() + self.list.memory_bytes()
+        self.dict.memory_bytes() + self.list.memory_bytes() + self.member_bytes
+    }
+
+    /// A set with the same members, hashed under the same key. O(n log n).
+    #[must_use]
+    pub fn duplicate(&self) -> ScoredSet {
+        let mut copy = ScoredSet::new(self.dict.hash_key());
+        for (member, score) in self.iter() {
+            copy.update(member, |_| Some(score));
+        }
+        copy
     }
 
     /// The score of a member. O(1).
@@ -123,7 +135,9 @@ impl ScoredSet {
             dict::Entry::Vacant(vacant) => {
                 let Some(score) = decide(None) else { return Updated::Declined };
                 debug_assert!(!score.is_nan());
-                let slot = vacant.insert(Scored::new(score, member), Mark::Clear);
+                let item = Scored::new(score, member);
+                self.member_bytes += item.memory_bytes();
+                let slot = vacant.insert(item, Mark::Clear);
                 // SAFETY: the dict keeps the item; all that takes it out takes it from the list too.
                 unsafe { self.list.insert(score, slot.get().as_raw(), hash) };
                 Updated::Added
@@ -136,7 +150,7 @@ impl ScoredSet {
         let slot = self.dict.find_mut(self.dict.hash(member), member)?;
         let score = slot.get().score();
         self.list.remove(score, slot.get().as_raw());
-        drop(slot.remove());
+        self.member_bytes -= slot.remove().memory_bytes();
         Some(score)
     }
 
@@ -180,11 +194,12 @@ impl ScoredSet {
     pub fn remove_range(&mut self, ranks: Range<usize>) {
         let mut left = ranks.len();
         while left > 0 {
-            let dict = &mut self.dict;
-            let taken = self.list.remove_some(ranks.start, left, |item| {
+            let ScoredSet { dict, list, member_bytes } = self;
+            let taken = list.remove_some(ranks.start, left, |item| {
                 // SAFETY: an item of the dict, which is still there.
                 let member = unsafe { list::member_of(item) };
-                drop(dict.remove(dict.hash(member), member));
+                let item = dict.remove(dict.hash(member), member);
+                *member_bytes -= item.map_or(0, |item| item.memory_bytes());
             });
             if taken == 0 {
                 return;
@@ -193,38 +208,22 @@ impl ScoredSet {
         }
     }
 
-    /// Takes the first or last member out. O(1) at the beginning, O(log n) at the end.
-    pub fn pop(&mut self, end: End) -> Option<Scored> {
-        let rank = match end {
-            End::First => 0,
-            End::Last => self.len().checked_sub(1)?,
-        };
-        let mut popped = None;
-        let dict = &mut self.dict;
-        self.list.remove_some(rank, 1, |item| {
-            // SAFETY: an item of the dict, which is still there.
-            let member = unsafe { list::member_of(item) };
-            popped = dict.remove(dict.hash(member), member);
-        });
-        popped
-    }
-
     /// A random member with its score, each as likely as the others. O(1) expected.
-    pub fn random(&self, rng: &mut Rng) -> Option<Ref<'_, Scored>> {
-        self.dict.random(rng)
+    pub fn random(&self, rng: &mut Rng) -> Option<(&[u8], f64)> {
+        self.dict.random(rng).map(entry_of)
     }
 
-    /// Visits some members and returns the cursor to go on at; see [`Dict::scan`].
-    pub fn scan<'a>(&'a self, cursor: u64, f: impl FnMut(Ref<'a, Scored>)) -> u64 {
-        self.dict.scan(cursor, f)
+    /// Visits some members with their scores and returns the cursor to go on at; see [`Dict::scan`].
+    pub fn scan<'a>(&'a self, cursor: u64, mut f: impl FnMut(&'a [u8], f64)) -> u64 {
+        self.dict.scan(cursor, |item| {
+            let (member, score) = entry_of(item);
+            f(member, score);
+        })
     }
 }
 
-/// An end of a sorted set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The lowest score.
-    First,
-    /// The highest score.
-    Last,
+/// The member and score of an item, for as long as the dict is borrowed.
+fn entry_of(item: Ref<'_, Scored>) -> (&[u8], f64) {
+    // SAFETY: an item of the dict, which is borrowed for as long as `item` says.
+    (unsafe { list::member_of(item.as_raw()) }, item.score())
 }
