@@ -7,6 +7,7 @@
     reason = "thin_payload! expands to the packing of Heap; none is written here"
 )]
 
+pub mod list;
 pub mod set;
 pub mod sorted_set;
 pub mod string;
@@ -15,6 +16,7 @@ mod text;
 use crate::ds::entry::{self, thin_payload};
 
 pub use entry::NewValue;
+pub use list::{List, ListRef};
 pub use set::{Set, SetRef};
 pub use sorted_set::{SortedSet, SortedSetRef};
 pub use string::Str;
@@ -25,6 +27,8 @@ thin_payload! {
     Heap, HeapRef {
         /// A string too long to embed.
         Text(Box<Text>) = 2;
+        /// A list.
+        List(List) = 3..=4,
         /// A set.
         Set(Set) = 5..=7,
         /// A sorted set.
@@ -89,6 +93,7 @@ pub fn type_of(entry: &Entry) -> Type {
         ValueRef::Integer(_) | ValueRef::Embedded(_) | ValueRef::Payload(HeapRef::Text(_)) => {
             Type::String
         }
+        ValueRef::Payload(HeapRef::List(_)) => Type::List,
         ValueRef::Payload(HeapRef::Set(_)) => Type::Set,
         ValueRef::Payload(HeapRef::SortedSet(_)) => Type::SortedSet,
     }
@@ -102,6 +107,7 @@ pub fn encoding_of(entry: &Entry) -> &'static str {
             if entry.is_marked_raw() { "raw" } else { "embstr" }
         }
         ValueRef::Embedded(_) | ValueRef::Payload(HeapRef::Text(_)) => "raw",
+        ValueRef::Payload(HeapRef::List(list)) => list.encoding_name(),
         ValueRef::Payload(HeapRef::Set(set)) => set.encoding_name(),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.encoding(),
     }
@@ -113,6 +119,7 @@ pub fn memory_bytes(entry: &Entry, samples: usize) -> usize {
     let own = match entry.value() {
         ValueRef::Integer(_) | ValueRef::Embedded(_) => 0,
         ValueRef::Payload(HeapRef::Text(text)) => size_of::<Text>() + text.memory_bytes(),
+        ValueRef::Payload(HeapRef::List(list)) => list.memory_bytes(),
         ValueRef::Payload(HeapRef::Set(set)) => set.memory_bytes(samples),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.memory_bytes(),
     };
@@ -128,6 +135,7 @@ pub fn copy_of(entry: &Entry, key: &[u8], access: u32, expiry: Option<i64>) -> E
         ValueRef::Payload(HeapRef::Text(text)) => {
             NewValue::Payload(Heap::Text(Box::new(text.duplicate())))
         }
+        ValueRef::Payload(HeapRef::List(list)) => NewValue::Payload(Heap::List(list.duplicate())),
         ValueRef::Payload(HeapRef::Set(set)) => NewValue::Payload(Heap::Set(set.duplicate())),
         ValueRef::Payload(HeapRef::SortedSet(set)) => {
             NewValue::Payload(Heap::SortedSet(set.duplicate()))
@@ -142,6 +150,7 @@ pub fn free_effort(entry: &Entry) -> usize {
         ValueRef::Integer(_) | ValueRef::Embedded(_) => 1,
         // One call, but returning many pages to the system takes as long as many small frees.
         ValueRef::Payload(HeapRef::Text(text)) => 1 + text.memory_bytes() / (64 * 1024),
+        ValueRef::Payload(HeapRef::List(list)) => list.free_effort(),
         ValueRef::Payload(HeapRef::Set(set)) => set.free_effort(),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.free_effort(),
     }

@@ -6,7 +6,8 @@
 
 use crate::base::{float, num};
 use crate::command::{Context, Outcome};
-use crate::value::{Entry, SetRef, SortedSetRef, Str, Type, type_of};
+use crate::value::list::Direction;
+use crate::value::{Entry, ListRef, SetRef, SortedSetRef, Str, Type, type_of};
 use sha1::{Digest as _, Sha1};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,10 @@ impl Digest {
         self.mix(&number.to_be_bytes());
         if let Some(string) = Str::of(entry) {
             string.with_bytes(|bytes| self.mix(bytes));
+        } else if let Some(list) = ListRef::of(entry) {
+            list.for_each(0, list.len(), Direction::Forward, |element| {
+                element.with_text(|text| self.mix(text));
+            });
         } else if let Some(set) = SetRef::of(entry) {
             set.iter().for_each(|member| member.with_text(|text| self.xor(text)));
         } else if let Some(set) = SortedSetRef::of(entry) {
