@@ -20,6 +20,7 @@ pub mod hyperloglog;
 pub mod info;
 pub mod keys;
 pub mod latency;
+pub mod list;
 pub mod memory;
 pub mod server;
 pub mod set;
@@ -60,6 +61,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     connection::COMMANDS,
     generic::COMMANDS,
     hyperloglog::COMMANDS,
+    list::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
     string::COMMANDS,

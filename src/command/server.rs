@@ -112,6 +112,8 @@ pub struct Server {
     pub shutdown: Option<Shutdown>,
     /// Whether active expiry runs (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: ActiveExpire,
+    /// Elements of lists from which length on stand alone in a node (DEBUG QUICKLIST-PACKED-THRESHOLD).
+    pub list_plain_from: Option<usize>,
     /// Places of clients with output to send in this turn.
     pub writable: Vec<usize>,
     /// Places of clients to close in this turn.
@@ -191,6 +193,7 @@ impl Server {
             resumable: Vec::new(),
             shutdown: None,
             active_expire: ActiveExpire::On,
+            list_plain_from: None,
             writable: Vec::new(),
             doomed: Vec::new(),
             buffers: ReplyBuffers::default(),

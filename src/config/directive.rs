@@ -108,8 +108,6 @@ pub enum Capability {
     Hashes,
     /// The latency monitor.
     LatencyMonitor,
-    /// Lists.
-    Lists,
     /// Modules.
     Modules,
     /// Keyspace events.
@@ -146,7 +144,6 @@ impl Capability {
             Capability::Eviction => "key eviction",
             Capability::Hashes => "hashes",
             Capability::LatencyMonitor => "the latency monitor",
-            Capability::Lists => "lists",
             Capability::Modules => "modules",
             Capability::KeyspaceEvents => "keyspace notifications",
             Capability::Replication => "replication",

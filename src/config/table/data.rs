@@ -105,10 +105,10 @@ Encodings {
     /// The size of a list's nodes: -1 to -5 are 4, 8, 16, 32 and 64 kB, a positive number is so many
     /// elements.
     "list-max-listpack-size" | "list-max-ziplist-size" list_max_listpack_size: i32
-        = -2, integer(INT_MIN, INT_MAX), Free;
+        = -2, integer(INT_MIN, INT_MAX), Free, Live;
 
     /// Compresses a list's nodes, except for so many at both ends; 0 compresses none.
-    "list-compress-depth" list_compress_depth: u32 = 0, integer(0, INT_MAX), Free;
+    "list-compress-depth" list_compress_depth: u32 = 0, integer(0, INT_MAX), Free, Live;
 
     /// Most members of a set of integers that is kept as a sorted array.
     "set-max-intset-entries" set_max_intset_entries: usize = 512, integer(0, LONG_MAX), Free, Live;
