@@ -5,6 +5,7 @@ mod connection;
 mod generic;
 mod hyperloglogs;
 mod server;
+mod sets;
 mod strings;
 
 use crate::grammar::Group;
@@ -14,6 +15,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &strings::GROUP,
     &bitmaps::GROUP,
     &hyperloglogs::GROUP,
+    &sets::GROUP,
     &generic::GROUP,
     &connection::GROUP,
     &server::GROUP,
