@@ -52,7 +52,8 @@ fn bytes_per_item(options: &Options, server: &Server, shape: &Shape) -> Result<f
     drop(client);
     let after = settled_bytes(&daemon)?;
     daemon.stop()?;
-    Ok(mebibytes(after.saturating_sub(before)) * 1024.0 * 1024.0 / f64::from(options.keys))
+    let counted = f64::from(options.keys) / f64::from(shape.items);
+    Ok(mebibytes(after.saturating_sub(before)) * 1024.0 * 1024.0 / counted)
 }
 
 /// Waits until rehashing, freeing and purging in the background have ended: three equal readings

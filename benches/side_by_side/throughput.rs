@@ -11,7 +11,7 @@ use crate::procfs;
 use crate::servers::{Kind, Server};
 use crate::stats::{Samples, micros};
 use crate::wire::Client;
-use crate::workloads::{WORKLOADS, Workload};
+use crate::workloads::{Data, WORKLOADS, Workload};
 
 /// Connections that `redis-benchmark` opens.
 const CLIENTS: u32 = 50;
@@ -53,6 +53,7 @@ fn measure_workload(
     let mut rows: Vec<Row> = options
         .depths
         .iter()
+        .filter(|depth| workload.depths.contains(depth))
         .map(|&depth| Row {
             name: workload.name,
             depth,
@@ -64,6 +65,11 @@ fn measure_workload(
             eprintln!("{} depth {} round {round}/{}", row.name, row.depth, options.repeats);
             for (daemon, cell) in daemons.iter_mut().zip(&mut row.cells) {
                 if let Some(daemon) = daemon {
+                    if workload.data == Data::Fresh {
+                        let mut client = Client::connect(daemon.address())?;
+                        client.run(&[b"FLUSHALL", b"SYNC"])?;
+                        client.fill(options.keys, workload.preload)?;
+                    }
                     run_once(options, workload, row.depth, daemon, cell)?;
                 }
             }
