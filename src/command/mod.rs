@@ -14,6 +14,8 @@ pub mod debug;
 pub mod dispatch;
 pub mod error;
 pub mod expiry;
+#[cfg(test)]
+mod extreme_tests;
 pub mod generic;
 pub mod host;
 pub mod hyperloglog;
