@@ -1,0 +1,32 @@
+//! What is fuzzed: functions that take bytes and panic when something is wrong.
+//!
+//! They are plain functions over the library's public interface, so that two programs share them:
+//! libFuzzer through `fuzz_targets/`, and `tests/fuzz_replay.rs` of the main package, which runs the
+//! corpus and every past crash through them on each `cargo test`.
+
+pub mod canary;
+pub mod command;
+pub mod config;
+pub mod dict;
+pub mod entry;
+pub mod glob;
+pub mod host;
+pub mod inline;
+pub mod input;
+pub mod reply;
+pub mod resp;
+
+/// The body of a target.
+pub type Target = fn(&[u8]);
+
+/// The targets by name; the canary, which is to fail, is not among them.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("command", command::run),
+    ("config", config::run),
+    ("dict", dict::run),
+    ("entry", entry::run),
+    ("glob", glob::run),
+    ("inline", inline::run),
+    ("resp", resp::run),
+    ("resp_long", resp::run_long),
+];
