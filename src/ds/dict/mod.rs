@@ -18,6 +18,7 @@
 )]
 
 mod bucket;
+pub mod field;
 mod hash_bits;
 mod marks;
 mod member;
@@ -28,6 +29,7 @@ mod slot;
 mod tests;
 mod visit;
 
+pub use field::Field;
 pub use member::Member;
 pub use resize::Resize;
 pub use slot::{Entry, Ref, RefMut, Slot, Vacant};
@@ -165,6 +167,20 @@ impl<T: Item> Dict<T> {
         Some(Slot { dict: self, home, place })
     }
 
+    /// An item of this hash that `wanted` takes, whatever its key. O(1).
+    pub fn find_by_hash(
+        &mut self,
+        hash: u64,
+        mut wanted: impl FnMut(&T) -> bool,
+    ) -> Option<Slot<'_, T>> {
+        let (home, place) = self.locate_word(hash, |word| {
+            // SAFETY: the word holds an item, which stays as long as this duplicate.
+            let item: Ref<'_, T> = unsafe { Ref::from_raw(word.raw()) };
+            self.hash_of(word) == hash && wanted(&item)
+        })?;
+        Some(Slot { dict: self, home, place })
+    }
+
     /// The place of this key, taken or not. O(1).
     #[inline]
     pub fn entry(&mut self, hash: u64, key: &[u8]) -> Entry<'_, T> {
@@ -270,6 +286,17 @@ impl<T: Item> Dict<T> {
     /// Finds an item: the bucket its chain starts at, and its place in the chain.
     #[inline]
     fn locate(&self, hash: u64, key: &[u8]) -> Option<(usize, Place)> {
+        // SAFETY: the word holds an item, which stays as long as the borrow.
+        self.locate_word(hash, |word| unsafe { T::key_of(word.raw()) } == key)
+    }
+
+    /// As `locate`, among the items that may have this hash.
+    #[inline]
+    fn locate_word(
+        &self,
+        hash: u64,
+        mut wanted: impl FnMut(Word) -> bool,
+    ) -> Option<(usize, Place)> {
         let Home { index: home, head, window, .. } = self.segments.home(hash)?;
         let (tag, fragment) = (tag(hash), window.fragment(hash));
         let mut at = head;
@@ -278,8 +305,7 @@ impl<T: Item> Dict<T> {
             let bucket = unsafe { at.as_ref() };
             for slot in bucket.matches(tag) {
                 let word = bucket.word(slot);
-                // SAFETY: a taken slot's word holds an item, which stays as long as the borrow.
-                if word.fragment() == fragment && unsafe { T::key_of(word.raw()) } == key {
+                if word.fragment() == fragment && wanted(word) {
                     return Some((home, Place { bucket: at, slot }));
                 }
             }

@@ -511,7 +511,20 @@ fn equal_hashes_still_tell_keys_apart() {
         assert_eq!(dict.find(77, &key(n)).map(|item| item.body().value), Some(num::u32_of(n, "")));
     }
     assert!(dict.find(77, &key(50)).is_none());
+    assert!(dict.find_by_hash(77, |_| true).is_none(), "77 is the hash of none of these keys");
     assert!(dict.stats().longest_chain >= 50 / SLOTS);
+}
+
+#[test]
+fn an_item_is_found_by_its_hash_alone() {
+    let mut dict = with(1000);
+    for n in 0..1000 {
+        let hash = dict.hash(&key(n));
+        let found = dict.find_by_hash(hash, |item| item.body().value == num::u32_of(n, "small"));
+        assert_eq!(found.map(|slot| slot.remove().body().value), Some(num::u32_of(n, "small")));
+        assert!(dict.find_by_hash(hash, |_| true).is_none());
+    }
+    dict.check_invariants();
 }
 
 #[test]
