@@ -17,6 +17,7 @@ pub mod expiry;
 #[cfg(test)]
 mod extreme_tests;
 pub mod generic;
+pub mod hash;
 pub mod host;
 pub mod hyperloglog;
 pub mod info;
@@ -62,6 +63,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     catalog::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    hash::COMMANDS,
     hyperloglog::COMMANDS,
     list::COMMANDS,
     set::COMMANDS,

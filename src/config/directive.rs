@@ -104,8 +104,6 @@ pub enum Capability {
     Defragmentation,
     /// Evicting keys.
     Eviction,
-    /// Hashes.
-    Hashes,
     /// The latency monitor.
     LatencyMonitor,
     /// Modules.
@@ -142,7 +140,6 @@ impl Capability {
             Capability::Cluster => "cluster mode",
             Capability::Defragmentation => "active defragmentation",
             Capability::Eviction => "key eviction",
-            Capability::Hashes => "hashes",
             Capability::LatencyMonitor => "the latency monitor",
             Capability::Modules => "modules",
             Capability::KeyspaceEvents => "keyspace notifications",

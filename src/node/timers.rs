@@ -120,11 +120,12 @@ impl Server {
         self.stats.peak_memory_bytes = self.stats.peak_memory_bytes.max(allocated);
     }
 
-    /// Expires keys whose time has come, for a bounded time.
+    /// Expires keys, and fields of hashes, whose time has come, for a bounded time.
     fn expire_cycle(&mut self) {
         // Expiry is a write, which even the mildest pause holds back.
         let is_held = self.active_expire == ActiveExpire::Off || self.pause.is_some();
-        if is_held || self.keyspace.volatile_len() == 0 {
+        let (keys, hashes) = (self.keyspace.volatile_len(), self.keyspace.field_volatile_len());
+        if is_held || keys + hashes == 0 {
             return;
         }
         let effort = u64::from(self.config.active_expire_effort.clamp(1, 10));
@@ -133,7 +134,10 @@ impl Server {
         let budget_ns = period_ns * percent / 100;
         let started = (self.ticks)();
         let ticks = self.ticks;
-        let out_of_time = self.keyspace.expire_some(|| ticks() - started > budget_ns);
+        // What is left of the time goes to fields, and some in any case.
+        let for_keys_ns = if hashes == 0 { budget_ns } else { budget_ns / 4 * 3 };
+        let out_of_time = self.keyspace.expire_some(|| ticks() - started > for_keys_ns)
+            | self.keyspace.expire_some_fields(|| ticks() - started > budget_ns);
         let spent = (self.ticks)() - started;
         self.stats.expire_cycle_us += spent / 1000;
         self.stats.expired_time_cap_reached += u64::from(out_of_time);

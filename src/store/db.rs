@@ -1,5 +1,6 @@
 //! One database.
 
+use super::fields::FieldDeadlines;
 use crate::base::hash::HashKey;
 use crate::ds::dict::{Dict, Ref, Stats};
 use crate::value::Entry;
@@ -11,6 +12,8 @@ const MAINTAIN_BUCKETS: usize = 1024;
 #[derive(Debug)]
 pub struct Db {
     pub(super) dict: Dict<Entry>,
+    /// The hashes with fields that expire.
+    pub(super) field_deadlines: FieldDeadlines,
     /// Where active expiry goes on.
     pub(super) expire_cursor: usize,
     /// Running mean of the time keys have left, milliseconds, for INFO.
@@ -19,7 +22,12 @@ pub struct Db {
 
 impl Db {
     pub(super) fn new(hash_key: HashKey) -> Self {
-        Self { dict: Dict::new(hash_key), expire_cursor: 0, mean_ttl_ms: 0 }
+        Self {
+            dict: Dict::new(hash_key),
+            field_deadlines: FieldDeadlines::default(),
+            expire_cursor: 0,
+            mean_ttl_ms: 0,
+        }
     }
 
     /// Keys, those included that have expired and were not noticed yet.
@@ -35,6 +43,11 @@ impl Db {
     /// Keys that have an expiry.
     pub fn volatile_len(&self) -> usize {
         self.dict.marked_len()
+    }
+
+    /// Hashes with fields that expire.
+    pub fn field_volatile_len(&self) -> usize {
+        self.field_deadlines.len()
     }
 
     /// Mean time the keys that expire have left, milliseconds, by sampling.
@@ -66,6 +79,7 @@ impl Db {
     /// Leaves the database empty and returns its table. O(1).
     pub(super) fn take(&mut self) -> Dict<Entry> {
         self.expire_cursor = 0;
+        self.field_deadlines = FieldDeadlines::default();
         self.mean_ttl_ms = 0;
         self.dict.take()
     }

@@ -77,6 +77,7 @@ impl Keyspace {
         for key in doomed {
             let key = self.key(&key);
             if let Some(entry) = self.dbs[db].dict.remove(key.hash, key.bytes) {
+                self.dbs[db].field_deadlines.leave(&entry);
                 self.expired += 1;
                 self.discard(entry, Free::Here);
             }

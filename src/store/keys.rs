@@ -1,6 +1,7 @@
 //! Keys as wholes: found without a trace, and entries put under a key whatever it held.
 
-use super::{Free, Key, Keyspace, discard, mark_of};
+use super::fields::next_expiry;
+use super::{Db, Free, Key, Keyspace, discard, mark_of};
 use crate::ds::dict::{self, Ref};
 use crate::value::Entry;
 
@@ -24,17 +25,21 @@ impl Keyspace {
         debug_assert_eq!(key.bytes, entry.key());
         let mark = mark_of(entry.expiry());
         let Self { dbs, now_ms, expired, garbage, .. } = self;
-        match dbs[db].dict.entry(key.hash, key.bytes) {
+        let Db { dict, field_deadlines, .. } = &mut dbs[db];
+        let next = next_expiry(&entry);
+        match dict.entry(key.hash, key.bytes) {
             dict::Entry::Vacant(vacant) => {
                 let _slot = vacant.insert(entry, mark);
             }
             dict::Entry::Occupied(mut slot) => {
                 let old = slot.replace(entry);
                 slot.set_mark(mark);
+                field_deadlines.leave(&old);
                 *expired += u64::from(old.expiry().is_some_and(|at_ms| at_ms <= *now_ms));
                 discard(garbage, old, free);
             }
         }
+        field_deadlines.change(key.bytes, None, next);
     }
 }
 

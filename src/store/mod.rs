@@ -6,6 +6,7 @@ mod awaited;
 mod collections;
 mod db;
 mod expire;
+mod fields;
 mod keys;
 
 pub use crate::ds::dict::Prefetch;
@@ -104,6 +105,7 @@ pub struct Keyspace {
     rng: Rng,
     garbage: Vec<Garbage>,
     expire_db: usize,
+    expire_fields_db: usize,
     /// Keys that clients wait for.
     pub awaited: Awaited,
     /// Lookups that found a key, and that found none.
@@ -112,6 +114,8 @@ pub struct Keyspace {
     pub misses: u64,
     /// Keys that expired.
     pub expired: u64,
+    /// Fields of hashes that expired.
+    pub expired_fields: u64,
     /// Share of keys found expired by the last active cycles, percent.
     pub expired_stale_percent: f64,
     /// Changes since the last snapshot.
@@ -129,10 +133,12 @@ impl Keyspace {
             rng,
             garbage: Vec::new(),
             expire_db: 0,
+            expire_fields_db: 0,
             awaited: Awaited::default(),
             hits: 0,
             misses: 0,
             expired: 0,
+            expired_fields: 0,
             expired_stale_percent: 0.0,
             dirty: 0,
         }
@@ -296,8 +302,13 @@ impl Keyspace {
         value: NewValue<'_, Heap>,
         expiry: Option<i64>,
     ) {
+        let is_hash = matches!(value, NewValue::Payload(Heap::Hash(_)));
         let entry = Entry::new(key.bytes, value, self.policy.initial(), expiry);
-        let _slot = self.dbs[db].dict.insert(key.hash, entry, mark_of(expiry));
+        let Db { dict, field_deadlines, .. } = &mut self.dbs[db];
+        let slot = dict.insert(key.hash, entry, mark_of(expiry));
+        if is_hash {
+            field_deadlines.enter(&slot.get());
+        }
         if !self.awaited.is_empty() {
             self.awaited.note(db, key.bytes);
         }
@@ -310,7 +321,9 @@ impl Keyspace {
         if !self.awaited.is_empty() {
             self.awaited.note(db, entry.key());
         }
-        let _slot = self.dbs[db].dict.insert(hash, entry, mark);
+        let Db { dict, field_deadlines, .. } = &mut self.dbs[db];
+        let slot = dict.insert(hash, entry, mark);
+        field_deadlines.enter(&slot.get());
     }
 
     /// Gives a key a value, whatever it had before. The expiry is the given one, or with
@@ -335,6 +348,10 @@ impl Keyspace {
         };
         let old = slot.replace(Entry::new(key.bytes, value, access, expiry));
         slot.set_mark(mark_of(expiry));
+        let next = fields::next_expiry(&slot.get());
+        let deadlines = &mut dbs[db].field_deadlines;
+        deadlines.leave(&old);
+        deadlines.change(key.bytes, None, next);
         discard(garbage, old, Free::Here);
         if !self.awaited.is_empty() {
             self.awaited.note(db, key.bytes);
@@ -373,6 +390,7 @@ impl Keyspace {
         let entry = Entry::new(key.bytes, string::new_value(bytes), access, expiry);
         let old = slot.replace(entry);
         slot.set_mark(mark_of(expiry));
+        dbs[db].field_deadlines.leave(&old);
         discard(garbage, old, Free::Here);
     }
 
@@ -384,7 +402,9 @@ impl Keyspace {
 
     /// Takes a key out.
     pub fn take(&mut self, db: usize, key: Key<'_>) -> Option<Entry> {
-        self.live(db, key).map(Slot::remove)
+        let entry = self.live(db, key)?.remove();
+        self.dbs[db].field_deadlines.leave(&entry);
+        Some(entry)
     }
 
     /// Removes a key; true if it existed.
@@ -475,10 +495,13 @@ fn live<'a>(
     expired: &mut u64,
     garbage: &mut Vec<Garbage>,
 ) -> Option<Slot<'a>> {
-    let slot = db.dict.find_mut(key.hash, key.bytes)?;
+    let Db { dict, field_deadlines, .. } = db;
+    let slot = dict.find_mut(key.hash, key.bytes)?;
     if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= now_ms) {
         *expired += 1;
-        discard(garbage, slot.remove(), Free::Here);
+        let entry = slot.remove();
+        field_deadlines.leave(&entry);
+        discard(garbage, entry, Free::Here);
         return None;
     }
     Some(slot)

@@ -7,6 +7,7 @@
     reason = "thin_payload! expands to the packing of Heap; none is written here"
 )]
 
+pub mod hash;
 pub mod list;
 pub mod set;
 pub mod sorted_set;
@@ -16,6 +17,7 @@ mod text;
 use crate::ds::entry::{self, thin_payload};
 
 pub use entry::NewValue;
+pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
 pub use set::{Set, SetRef};
 pub use sorted_set::{SortedSet, SortedSetRef};
@@ -33,6 +35,8 @@ thin_payload! {
         Set(Set) = 5..=7,
         /// A sorted set.
         SortedSet(SortedSet) = 11..=12,
+        /// A hash.
+        Hash(Hash) = 8..=10,
     }
 }
 
@@ -96,6 +100,7 @@ pub fn type_of(entry: &Entry) -> Type {
         ValueRef::Payload(HeapRef::List(_)) => Type::List,
         ValueRef::Payload(HeapRef::Set(_)) => Type::Set,
         ValueRef::Payload(HeapRef::SortedSet(_)) => Type::SortedSet,
+        ValueRef::Payload(HeapRef::Hash(_)) => Type::Hash,
     }
 }
 
@@ -110,6 +115,7 @@ pub fn encoding_of(entry: &Entry) -> &'static str {
         ValueRef::Payload(HeapRef::List(list)) => list.encoding_name(),
         ValueRef::Payload(HeapRef::Set(set)) => set.encoding_name(),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.encoding(),
+        ValueRef::Payload(HeapRef::Hash(hash)) => hash.encoding(),
     }
 }
 
@@ -122,6 +128,7 @@ pub fn memory_bytes(entry: &Entry, samples: usize) -> usize {
         ValueRef::Payload(HeapRef::List(list)) => list.memory_bytes(),
         ValueRef::Payload(HeapRef::Set(set)) => set.memory_bytes(samples),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.memory_bytes(),
+        ValueRef::Payload(HeapRef::Hash(hash)) => hash.memory_bytes(samples),
     };
     entry.allocated_bytes() + own
 }
@@ -140,6 +147,7 @@ pub fn copy_of(entry: &Entry, key: &[u8], access: u32, expiry: Option<i64>) -> E
         ValueRef::Payload(HeapRef::SortedSet(set)) => {
             NewValue::Payload(Heap::SortedSet(set.duplicate()))
         }
+        ValueRef::Payload(HeapRef::Hash(hash)) => NewValue::Payload(Heap::Hash(hash.duplicate())),
     };
     Entry::new(key, value, access, expiry)
 }
@@ -153,5 +161,6 @@ pub fn free_effort(entry: &Entry) -> usize {
         ValueRef::Payload(HeapRef::List(list)) => list.free_effort(),
         ValueRef::Payload(HeapRef::Set(set)) => set.free_effort(),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.free_effort(),
+        ValueRef::Payload(HeapRef::Hash(hash)) => hash.free_effort(),
     }
 }

@@ -28,7 +28,9 @@ impl<'a> Str<'a> {
             ValueRef::Integer(n) => Some(Self::Integer(n)),
             ValueRef::Embedded(bytes) => Some(Self::Bytes(bytes)),
             ValueRef::Payload(HeapRef::Text(text)) => Some(Self::Bytes(text.as_slice())),
-            ValueRef::Payload(HeapRef::List(_) | HeapRef::Set(_) | HeapRef::SortedSet(_)) => None,
+            ValueRef::Payload(
+                HeapRef::List(_) | HeapRef::Set(_) | HeapRef::Hash(_) | HeapRef::SortedSet(_),
+            ) => None,
         }
     }
 

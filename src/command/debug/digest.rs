@@ -6,8 +6,9 @@
 
 use crate::base::{float, num};
 use crate::command::{Context, Outcome};
+use crate::ds::listpack::Digits;
 use crate::value::list::Direction;
-use crate::value::{Entry, ListRef, SetRef, SortedSetRef, Str, Type, type_of};
+use crate::value::{Entry, HashRef, ListRef, SetRef, SortedSetRef, Str, Type, type_of};
 use sha1::{Digest as _, Sha1};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,9 +58,24 @@ impl Digest {
                 pair.mix(&score_text);
                 self.xor(&pair.0);
             }
+        } else if let Some(hash) = HashRef::of(entry) {
+            self.add_hash(hash);
         }
         if entry.expiry().is_some() {
             self.xor(b"!!expire!!");
+        }
+    }
+
+    fn add_hash(&mut self, hash: HashRef<'_>) {
+        let mut digits = Digits::new();
+        for field in hash.iter() {
+            let mut digest = Self::default();
+            digest.mix(field.name.text(&mut digits));
+            digest.mix(field.value.text(&mut digits));
+            if field.expiry.is_some() {
+                digest.xor(b"!!hexpire!!");
+            }
+            self.xor(&digest.0);
         }
     }
 }

@@ -182,8 +182,7 @@ fn set_expiry(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
         Keyspace::set_expiry(slot, Some(at_ms));
     } else {
         // A time that has passed deletes the key at once.
-        let entry = slot.remove();
-        keyspace.discard(entry, Free::Here);
+        keyspace.remove(scope.db, key, Free::Here);
     }
     keyspace.dirty += 1;
     ctx.reply_integer(1)

@@ -65,11 +65,14 @@ fn renamenx(ctx: &mut Context<'_>) -> Outcome {
 fn move_entry(ctx: &mut Context<'_>) -> Outcome {
     let (scope, from, to) = (ctx.scope(), ctx.key(1), ctx.key(2));
     let keyspace = &mut ctx.server.keyspace;
-    let slot = keyspace.write(scope, from).ok_or(Error::NO_SUCH_KEY)?;
+    if keyspace.write(scope, from).is_none() {
+        return Err(Error::NO_SUCH_KEY);
+    }
     if from.bytes == to.bytes {
         return Ok(());
     }
-    let entry = slot.remove().with_key(to.bytes);
+    let entry = keyspace.take(scope.db, from).expect("it was found in this turn");
+    let entry = entry.with_key(to.bytes);
     keyspace.put(scope.db, to, entry, Free::Here);
     keyspace.dirty += 1;
     Ok(())

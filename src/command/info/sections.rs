@@ -295,7 +295,7 @@ fn traffic(report: &mut Report<'_>) {
 fn keys(report: &mut Report<'_>) {
     let (keyspace, stats) = (&report.server.keyspace, &report.server.stats);
     report.fields(&[
-        ("expired_subkeys", &0),
+        ("expired_subkeys", &keyspace.expired_fields),
         ("expired_keys", &keyspace.expired),
         ("expired_stale_perc", &format_args!("{:.2}", keyspace.expired_stale_percent)),
         ("expired_time_cap_reached_count", &stats.expired_time_cap_reached),
@@ -401,10 +401,11 @@ pub(super) fn keyspace(report: &mut Report<'_>) {
         let db = keyspace.db(index);
         if !db.is_empty() {
             let text: &dyn Display = &format_args!(
-                "keys={},expires={},avg_ttl={},subexpiry=0",
+                "keys={},expires={},avg_ttl={},subexpiry={}",
                 db.len(),
                 db.volatile_len(),
-                db.mean_ttl_ms()
+                db.mean_ttl_ms(),
+                db.field_volatile_len()
             );
             report.field(&format!("db{index}"), text);
         }

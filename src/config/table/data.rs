@@ -96,11 +96,11 @@ Encodings {
     /// Most fields of a hash that is kept as one compact listing; a larger one becomes a hash
     /// table.
     "hash-max-listpack-entries" | "hash-max-ziplist-entries" hash_max_listpack_entries: usize
-        = 512, integer(0, LONG_MAX), Free, Later(Hashes);
+        = 512, integer(0, LONG_MAX), Free, Live;
 
     /// Longest field or value, in bytes, of a hash that is kept as one compact listing.
     "hash-max-listpack-value" | "hash-max-ziplist-value" hash_max_listpack_value: usize
-        = 64, memory(0, LONG_MAX), Free, Later(Hashes);
+        = 64, memory(0, LONG_MAX), Free, Live;
 
     /// The size of a list's nodes: -1 to -5 are 4, 8, 16, 32 and 64 kB, a positive number is so many
     /// elements.

@@ -1,0 +1,94 @@
+//! Deleting fields: HDEL, HGETDEL.
+
+use super::arguments::Fields;
+use crate::base::num;
+use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
+use crate::command::{Command, Context, Outcome, Spec};
+use crate::value::hash::Removed;
+
+/// HDEL key field [field ...]
+pub(super) static HDEL: Command =
+    Command { spec: HDEL_SPEC, handler: Some(hdel), subcommands: &[] };
+
+const HDEL_SPEC: Spec = Spec {
+    name: "hdel",
+    summary: "Deletes fields, and the hash with the last of them.",
+    complexity: "O(N), N being the number of fields.",
+    since: "2.0.0",
+    group: Group::Hash,
+    arity: -3,
+    flags: Flags::WRITE.union(Flags::FAST),
+    categories: Categories::HASH,
+    keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::DELETE))],
+    args: &[Arg::key("key", 0), Arg::new("field", ArgType::String).multiple()],
+    history: &[("2.4.0", "Several fields may be given.")],
+    ..Spec::EMPTY
+};
+
+/// HGETDEL key FIELDS numfields field [field ...]
+pub(super) static HGETDEL: Command =
+    Command { spec: HGETDEL_SPEC, handler: Some(hgetdel), subcommands: &[] };
+
+const HGETDEL_SPEC: Spec = Spec {
+    name: "hgetdel",
+    summary: "Returns the values of fields and deletes the fields, and the hash with the last of them.",
+    complexity: "O(N), N being the number of fields.",
+    since: "8.0.0",
+    group: Group::Hash,
+    arity: -5,
+    flags: Flags::WRITE.union(Flags::FAST),
+    categories: Categories::HASH,
+    keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE))],
+    args: &[
+        Arg::key("key", 0),
+        Arg::block(
+            "fields",
+            &[
+                Arg::new("numfields", ArgType::Integer),
+                Arg::new("field", ArgType::String).multiple(),
+            ],
+        )
+        .token("FIELDS"),
+    ],
+    ..Spec::EMPTY
+};
+
+fn hdel(ctx: &mut Context<'_>) -> Outcome {
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let names = ctx.args.from(2);
+    let keyspace = &mut ctx.server.keyspace;
+    let removed = keyspace.change_hash(scope, key, |hash| {
+        names.filter(|name| hash.remove(name, now_ms) == Removed::Yes).count()
+    })?;
+    let removed = removed.unwrap_or(0);
+    keyspace.dirty += num::u64_of(removed);
+    ctx.reply_integer(num::i64_of(removed))
+}
+
+fn hgetdel(ctx: &mut Context<'_>) -> Outcome {
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    ctx.server.keyspace.has_hash(scope, key)?;
+    let names = Fields::at(2).parse(ctx)?;
+    let out = &mut ctx.session.output;
+    out.array(names.len());
+    let keyspace = &mut ctx.server.keyspace;
+    let removed = keyspace.change_hash(scope, key, |hash| {
+        let mut removed = 0;
+        for name in names.clone() {
+            match hash.as_ref().find(name, now_ms) {
+                Some(field) => {
+                    field.value.reply(out);
+                    hash.remove(name, now_ms);
+                    removed += 1;
+                }
+                None => out.null(),
+            }
+        }
+        removed
+    })?;
+    match removed {
+        Some(removed) => keyspace.dirty += removed,
+        None => names.for_each(|_| out.null()),
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! HRANDFIELD.
+
+use super::hash_in;
+use crate::base::num;
+use crate::base::rng::Rng;
+use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
+use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::resp::{Output, Protocol};
+use crate::value::HashRef;
+use crate::value::hash::Named;
+use std::collections::HashSet;
+
+/// HRANDFIELD key [count [WITHVALUES]]
+pub(super) static HRANDFIELD: Command =
+    Command { spec: HRANDFIELD_SPEC, handler: Some(hrandfield), subcommands: &[] };
+
+const HRANDFIELD_SPEC: Spec = Spec {
+    name: "hrandfield",
+    summary: "Returns fields picked at random, with their values if asked.",
+    complexity: "O(N), N being the number of fields returned.",
+    since: "6.2.0",
+    group: Group::Hash,
+    arity: -2,
+    flags: Flags::READONLY,
+    categories: Categories::HASH,
+    keys: &[KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS))],
+    args: &[
+        Arg::key("key", 0),
+        Arg::block(
+            "options",
+            &[
+                Arg::new("count", ArgType::Integer),
+                Arg::flag("withvalues", "WITHVALUES").optional(),
+            ],
+        )
+        .optional(),
+    ],
+    tips: &["nondeterministic_output"],
+    ..Spec::EMPTY
+};
+
+const OUT_OF_RANGE: Error = Error::fixed("ERR value is out of range");
+const COUNT_OUT_OF_RANGE: Error = Error::fixed(
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
+
+/// A reply of more elements than this could not be held in memory: 2^27 of them take over a gigabyte.
+/// (Redis tries.)
+const ELEMENTS_MAX: u64 = 1 << 27;
+
+/// Fewer than one in this many fields are drawn one by one; more are chosen in one pass over all.
+const SPARSE_ONE_IN: usize = 3;
+
+/// Whether the values are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Names,
+    /// WITHVALUES.
+    Pairs,
+}
+
+fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
+    let wanted = parse(ctx)?;
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let found = ctx.server.keyspace.read_hash(scope, key)?;
+    let (out, rng) = (&mut ctx.session.output, &mut ctx.server.rng);
+    let Some(hash) = hash_in(&found) else {
+        match wanted {
+            Some(_) => out.array(0),
+            None => out.null(),
+        }
+        return Ok(());
+    };
+    let Some((count, shown)) = wanted else {
+        match hash.random(rng, now_ms) {
+            Some(field) => field.name.reply(out),
+            None => out.null(),
+        }
+        return Ok(());
+    };
+    let mut reply = Reply { out, shown };
+    match usize::try_from(count) {
+        Ok(count) => reply_distinct(&mut reply, hash, count, now_ms, rng),
+        Err(_) => reply_independent(&mut reply, hash, count.unsigned_abs(), now_ms, rng)?,
+    }
+    Ok(())
+}
+
+/// The count and what is shown, if there is a count.
+fn parse(ctx: &Context<'_>) -> Result<Option<(i64, Shown)>, Error> {
+    if ctx.args.len() == 2 {
+        return Ok(None);
+    }
+    let count = ctx.integer(2)?;
+    if count == i64::MIN {
+        return Err(COUNT_OUT_OF_RANGE);
+    }
+    match ctx.args.len() {
+        3 => Ok(Some((count, Shown::Names))),
+        4 if ctx.is_word(3, "withvalues") => {
+            if count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
+                return Err(OUT_OF_RANGE);
+            }
+            Ok(Some((count, Shown::Pairs)))
+        }
+        _ => Err(Error::SYNTAX),
+    }
+}
+
+/// Where the fields go.
+struct Reply<'a> {
+    out: &'a mut Output,
+    shown: Shown,
+}
+
+impl Reply<'_> {
+    /// Announces so many fields.
+    fn head(&mut self, count: usize) {
+        match (self.shown, self.out.protocol) {
+            (Shown::Names, _) | (Shown::Pairs, Protocol::Resp3) => self.out.array(count),
+            (Shown::Pairs, Protocol::Resp2) => self.out.array(2 * count),
+        }
+    }
+
+    fn field(&mut self, field: Named<'_>) {
+        match self.shown {
+            Shown::Names => field.name.reply(self.out),
+            Shown::Pairs => {
+                if self.out.protocol == Protocol::Resp3 {
+                    self.out.array(2);
+                }
+                field.name.reply(self.out);
+                field.value.reply(self.out);
+            }
+        }
+    }
+}
+
+/// Fields drawn so many times, each time any of them.
+fn reply_independent(
+    reply: &mut Reply<'_>,
+    hash: HashRef<'_>,
+    count: u64,
+    now_ms: i64,
+    rng: &mut Rng,
+) -> Outcome {
+    if count > ELEMENTS_MAX {
+        return Err(OUT_OF_RANGE);
+    }
+    if hash.live_len(now_ms) == 0 {
+        reply.head(0);
+        return Ok(());
+    }
+    reply.head(num::usize_of(count));
+    match hash {
+        HashRef::Table(_) => {
+            for _ in 0..count {
+                reply.field(hash.random(rng, now_ms).expect("a field that has not expired"));
+            }
+        }
+        // Finding a field by its number walks through the others: better know all places.
+        HashRef::Pack(_) | HashRef::ExpiringPack(_) => {
+            let fields: Vec<_> = hash.iter().filter(|field| field.is_live(now_ms)).collect();
+            for _ in 0..count {
+                reply.field(fields[rng.below_usize(fields.len())]);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// So many different fields, all if there are fewer; each choice as likely as the others.
+fn reply_distinct(
+    reply: &mut Reply<'_>,
+    hash: HashRef<'_>,
+    count: usize,
+    now_ms: i64,
+    rng: &mut Rng,
+) {
+    let len = hash.live_len(now_ms);
+    let mut left = count.min(len);
+    reply.head(left);
+    if let HashRef::Table(_) = hash
+        && left < len / SPARSE_ONE_IN
+    {
+        let mut drawn = HashSet::with_capacity(left);
+        while left > 0 {
+            let field = hash.random(rng, now_ms).expect("a field that has not expired");
+            if drawn.insert(field.name.address()) {
+                reply.field(field);
+                left -= 1;
+            }
+        }
+        return;
+    }
+    // One pass in which each field is taken with the chance that is left for it (Fan, Muller and
+    // Rezucha, 1962).
+    let fields = hash.iter().filter(|field| field.is_live(now_ms));
+    for (field, remaining) in fields.zip((1..=len).rev()) {
+        if rng.below_usize(remaining) < left {
+            reply.field(field);
+            left -= 1;
+        }
+    }
+}
