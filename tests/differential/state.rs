@@ -51,6 +51,7 @@ fn keys(pair: &mut Pair) -> Vec<Vec<u8>> {
 fn value_view(type_name: &[u8], key: &[u8]) -> Option<Command> {
     match type_name {
         b"string" => Some(about(&["GET"], key, Compare::Exact)),
+        b"hash" => Some(about(&["HGETALL"], key, Compare::Unordered)),
         b"set" => Some(about(&["SMEMBERS"], key, Compare::Unordered)),
         _ => None,
     }

@@ -3,6 +3,7 @@
 mod bitmaps;
 mod connection;
 mod generic;
+mod hashes;
 mod hyperloglogs;
 mod server;
 mod sets;
@@ -16,6 +17,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &bitmaps::GROUP,
     &hyperloglogs::GROUP,
     &sets::GROUP,
+    &hashes::GROUP,
     &generic::GROUP,
     &connection::GROUP,
     &server::GROUP,
