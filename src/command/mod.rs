@@ -17,6 +17,7 @@ pub mod expiry;
 #[cfg(test)]
 mod extreme_tests;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod host;
 pub mod hyperloglog;
@@ -63,6 +64,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     catalog::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    geo::COMMANDS,
     hash::COMMANDS,
     hyperloglog::COMMANDS,
     list::COMMANDS,

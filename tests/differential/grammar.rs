@@ -44,6 +44,16 @@ pub(crate) enum Arg {
     HllKey,
     /// One of some thousand elements.
     Element,
+    /// A key of the few that hold positions.
+    GeoKey,
+    /// A member of these, of which there are few.
+    Place,
+    /// A longitude or latitude, or nearly one.
+    Degrees,
+    /// A length for searches, from nothing to around the world.
+    Metres,
+    /// A number of results.
+    Results,
     /// A time to live that does not end during a run.
     Seconds,
     /// The same in milliseconds.
@@ -214,6 +224,11 @@ fn put(arg: &Arg, words: &mut Words, rng: &mut Rng) {
         Arg::BitOffset => values::bit_offset(rng),
         Arg::FieldType => values::field_type(rng),
         Arg::FieldOffset => values::field_offset(rng),
+        Arg::GeoKey => rng.pick(&["geo:1", "geo:2", "geo:3"]).as_bytes().to_vec(),
+        Arg::Place => format!("place:{}", rng.below(40)).into_bytes(),
+        Arg::Degrees => values::degrees(rng),
+        Arg::Metres => values::metres(rng),
+        Arg::Results => values::results(rng),
         Arg::HllKey => rng.pick(&["hll:1", "hll:2", "hll:3", "hll:4"]).as_bytes().to_vec(),
         Arg::Element => rng.below(20_000).to_string().into_bytes(),
         Arg::Seconds => values::seconds(rng),

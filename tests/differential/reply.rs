@@ -103,6 +103,8 @@ pub(crate) enum Compare {
     Exact,
     /// As sets of elements.
     Unordered,
+    /// Strings that are numbers agree if these are one: Redis 7.0 prints 17 digits of scores.
+    Scores,
     /// Integers that a clock enters: up to so much apart if neither is negative.
     Within(i64),
     /// A string that is among the elements of the same server's next reply, or a null if that
@@ -136,6 +138,7 @@ impl Compare {
         match self {
             Compare::Exact => false,
             Compare::Unordered => same(&left.sorted(), &right.sorted()),
+            Compare::Scores => same_scores(left, right),
             Compare::Within(tolerance) => match (left.integer(), right.integer()) {
                 (Some(left), Some(right)) => {
                     left >= 0 && right >= 0 && left.abs_diff(right) <= tolerance.unsigned_abs()
@@ -167,6 +170,19 @@ fn same(left: &Reply, right: &Reply) -> bool {
                 && left.iter().zip(right).all(|(left, right)| same(left, right))
         }
         (left, right) => left == right,
+    }
+}
+
+fn same_scores(left: &Reply, right: &Reply) -> bool {
+    match (left, right) {
+        (Reply::Bulk(_, left), Reply::Bulk(_, right)) => {
+            left == right || number(left).is_some_and(|value| number(right) == Some(value))
+        }
+        (Reply::Aggregate(_, left), Reply::Aggregate(_, right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| same_scores(left, right))
+        }
+        (left, right) => same(left, right),
     }
 }
 

@@ -53,6 +53,12 @@ fn value_view(type_name: &[u8], key: &[u8]) -> Option<Command> {
         b"string" => Some(about(&["GET"], key, Compare::Exact)),
         b"hash" => Some(about(&["HGETALL"], key, Compare::Unordered)),
         b"set" => Some(about(&["SMEMBERS"], key, Compare::Unordered)),
+        b"zset" => {
+            let mut command = about(&["ZRANGE"], key, Compare::Scores);
+            let rest = ["0", "-1", "WITHSCORES"].map(|word| word.as_bytes().to_vec());
+            command.words.extend(rest);
+            Some(command)
+        }
         _ => None,
     }
 }

@@ -156,6 +156,40 @@ pub(crate) fn offset(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
+pub(crate) fn degrees(rng: &mut Rng) -> Vec<u8> {
+    const BORDERS: &[&str] =
+        &["180", "-180", "85.05112878", "-85.05112878", "90", "181", "0", "-0", "inf", "1e-17"];
+    let decimals = rng.below(1_000_000);
+    let (sign, whole) = match rng.below(30) {
+        0..=22 => (rng.pick(&["", "-"]), rng.below(20)),
+        23..=26 => (rng.pick(&["", "-"]), rng.below(86)),
+        27 => (rng.pick(&["", "-"]), rng.below(180)),
+        28 => return rng.pick(BORDERS).as_bytes().to_vec(),
+        _ if rng.chance(70) => return rng.pick(BORDERS).as_bytes().to_vec(),
+        _ => return float(rng),
+    };
+    format!("{sign}{whole}.{decimals:06}").into_bytes()
+}
+
+pub(crate) fn metres(rng: &mut Rng) -> Vec<u8> {
+    match rng.below(20) {
+        0..=16 => {
+            let magnitude = u32::try_from(rng.below(8)).unwrap_or(0);
+            format!("{}.{}", rng.below(10usize.pow(magnitude)), rng.below(100)).into_bytes()
+        }
+        17 => rng.pick(&["0", "-1", "1e300", "inf", "1e10"]).as_bytes().to_vec(),
+        _ => float(rng),
+    }
+}
+
+pub(crate) fn results(rng: &mut Rng) -> Vec<u8> {
+    match rng.below(20) {
+        0..=16 => (1 + rng.below(20)).to_string().into_bytes(),
+        17 => rng.pick(&["0", "-1", "9223372036854775807"]).as_bytes().to_vec(),
+        _ => int(rng),
+    }
+}
+
 /// Offsets of bits that no string may have.
 const BIT_OFFSETS_TOO_GREAT: &[&str] = &[
     "4294967296",

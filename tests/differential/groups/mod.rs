@@ -3,6 +3,7 @@
 mod bitmaps;
 mod connection;
 mod generic;
+mod geo;
 mod hashes;
 mod hyperloglogs;
 mod server;
@@ -19,6 +20,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &sets::GROUP,
     &hashes::GROUP,
     &generic::GROUP,
+    &geo::GROUP,
     &connection::GROUP,
     &server::GROUP,
 ];
