@@ -4,6 +4,7 @@ use carnelian::command::host::{CpuUse, Crash, Facts, Host, MemoryUse};
 use carnelian::config::{Config, Trigger};
 use std::any::Any;
 use std::cell::Cell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -108,5 +109,9 @@ impl Host for FlakyHost {
 
     fn utc_offset_s(&self, _: i64) -> i32 {
         0
+    }
+
+    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering {
+        a.cmp(b)
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::config::Config;
 use std::any::Any;
+use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
@@ -134,4 +135,6 @@ pub trait Host: Debug {
     fn crash(&mut self, how: Crash);
     /// The wall clock's offset from UTC, seconds, and whether daylight saving is in force, at a time.
     fn utc_offset_s(&self, unix_s: i64) -> i32;
+    /// The order of two texts in the language of `locale-collate`.
+    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering;
 }

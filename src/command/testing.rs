@@ -18,6 +18,7 @@ use crate::session::{Endpoint, Session};
 use crate::store::Keyspace;
 use std::any::Any;
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,9 @@ impl Host for FakeHost {
     }
     fn utc_offset_s(&self, _unix_s: i64) -> i32 {
         0
+    }
+    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering {
+        a.cmp(b)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::command::host::{CpuUse, Crash, Facts, Host, MemoryUse};
 use crate::config::{Config, Trigger};
 use mio::Registry;
 use std::any::Any;
+use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -279,6 +280,9 @@ impl Host for Machine {
 
     fn utc_offset_s(&self, unix_s: i64) -> i32 {
         log::utc_offset_s(unix_s)
+    }
+    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering {
+        locale::compare(a, b)
     }
 }
 

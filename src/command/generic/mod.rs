@@ -9,6 +9,7 @@ mod lookup;
 mod object;
 mod rename;
 mod scan;
+mod sort;
 mod ttl;
 mod wait;
 
@@ -38,6 +39,8 @@ pub static COMMANDS: &[&Command] = &[
     &rename::RENAME,
     &rename::RENAMENX,
     &scan::SCAN,
+    &sort::SORT,
+    &sort::SORT_RO,
     &ttl::EXPIRETIME,
     &ttl::PEXPIRETIME,
     &ttl::PTTL,

@@ -45,7 +45,7 @@ const COUNT_OUT_OF_RANGE: Error = Error::fixed(
 );
 
 /// How lists are divided into nodes at present.
-fn shape(server: &Server) -> Shape {
+pub(in crate::command) fn shape(server: &Server) -> Shape {
     let mut fill = Fill::of_directive(server.config.list_max_listpack_size);
     fill.plain_from = server.list_plain_from;
     Shape { fill, depth: num::usize_of_u32(server.config.list_compress_depth) }
