@@ -16,6 +16,9 @@ use crate::workloads::{Data, WORKLOADS, Workload};
 /// Connections that `redis-benchmark` opens.
 const CLIENTS: u32 = 50;
 
+/// What `redis-benchmark -r` replaces with a random number.
+const PLACEHOLDER: &str = "__rand_int__";
+
 /// What one server did at one depth.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cell {
@@ -90,7 +93,9 @@ fn prepare(
     let daemon = Daemon::start(&server.launch(options.server_core, 10_000))?;
     let mut client = Client::connect(daemon.address())?;
     let ready = client.fill(options.keys, workload.preload).and_then(|()| {
-        let words: Vec<&[u8]> = workload.command().iter().map(|word| word.as_bytes()).collect();
+        let words: Vec<String> =
+            workload.command().iter().map(|word| word.replace(PLACEHOLDER, "1")).collect();
+        let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
         client.run(&words)
     });
     match ready {
