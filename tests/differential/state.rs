@@ -59,8 +59,16 @@ fn value_view(type_name: &[u8], key: &[u8]) -> Option<Command> {
             command.words.extend(rest);
             Some(command)
         }
+        b"list" => Some(about_range(key)),
         _ => None,
     }
+}
+
+/// The command that shows a whole list.
+fn about_range(key: &[u8]) -> Command {
+    let mut command = about(&["LRANGE"], key, Compare::Exact);
+    command.words.extend([b"0".to_vec(), b"-1".to_vec()]);
+    command
 }
 
 fn about(names: &[&str], key: &[u8], compare: Compare) -> Command {

@@ -155,6 +155,28 @@ mod tests {
         );
     }
 
+    /// Read off Redis 7.0.15.
+    #[test]
+    fn the_order_of_a_list_matters() {
+        let mut bench = bench();
+        bench.check("RPUSH l a b 12; RPUSH m b a 12", ":3 :3");
+        bench.check(
+            "DEBUG DIGEST-VALUE l m",
+            "[+4fddf5ecfb89aa53ce571890ffcd91dc9c8824bf +13877752c1eb423ef05b021329608ce91cc120a4]",
+        );
+        bench.check(
+            "DEBUG QUICKLIST-PACKED-THRESHOLD 2b; CONFIG SET list-max-listpack-size 2",
+            "+OK +OK",
+        );
+        bench.check("RPUSH n a; RPUSH n b 12; OBJECT ENCODING n", ":1 :3 $quicklist");
+        bench.check("DEBUG DIGEST-VALUE n", "[+4fddf5ecfb89aa53ce571890ffcd91dc9c8824bf]");
+        bench.check(
+            "DEBUG QUICKLIST-PACKED-THRESHOLD 4gb; DEBUG QUICKLIST-PACKED-THRESHOLD x",
+            "-ERR argument must be a memory value bigger than 1 and smaller than 4gb \
+             -ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+        );
+    }
+
     #[test]
     fn the_order_of_insertion_does_not_matter_and_the_expiry_does() {
         let mut one = bench();

@@ -10,7 +10,7 @@ use super::host::Crash;
 use super::server::ActiveExpire;
 use super::spec::{Flags, Group};
 use super::{Command, Context, Error, Outcome, Spec};
-use crate::base::num;
+use crate::base::{num, units};
 use crate::config::Defaults;
 use crate::value::{self, Str, string};
 use std::fmt::Write;
@@ -41,6 +41,9 @@ struct Tool {
     run: fn(&mut Context<'_>) -> Outcome,
     help: &'static [&'static str],
 }
+
+/// A little less than the 4 GiB that a listpack may have.
+const PLAIN_THRESHOLD_MAX: u64 = (1 << 32) - (1 << 20);
 
 const ANY: usize = usize::MAX;
 
@@ -131,6 +134,15 @@ const TOOLS: &[Tool] = &[
         help: &["PROTOCOL <type>", "    Reply with a test value of a type of the protocol."],
     },
     Tool {
+        name: "QUICKLIST-PACKED-THRESHOLD",
+        args: (1, 1),
+        run: set_plain_threshold,
+        help: &[
+            "QUICKLIST-PACKED-THRESHOLD <size>",
+            "    From which size on elements of lists stand alone in a node; 0 is the default.",
+        ],
+    },
+    Tool {
         name: "REPLYBUFFER",
         args: (2, 2),
         run: reply_buffers,
@@ -219,6 +231,15 @@ fn reply_buffers(ctx: &mut Context<'_>) -> Outcome {
 fn set_active_expire(ctx: &mut Context<'_>) -> Outcome {
     let is_off = ctx.args.at(2) == b"0";
     ctx.server.active_expire = if is_off { ActiveExpire::Off } else { ActiveExpire::On };
+    ctx.ok()
+}
+
+fn set_plain_threshold(ctx: &mut Context<'_>) -> Outcome {
+    let size = units::parse_size(ctx.args.at(2)).filter(|&size| size <= PLAIN_THRESHOLD_MAX);
+    let size = size.ok_or(Error::fixed(
+        "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+    ))?;
+    ctx.server.list_plain_from = (size > 0).then(|| num::usize_of(size));
     ctx.ok()
 }
 

@@ -13,7 +13,7 @@
 //! [`Cursor`] can at worst panic.
 //! Why: a small collection takes little more than its bytes, and a walk through it reads memory in
 //! order. The owner is one pointer and stores no capacity: the allocation has the size class of the
-//! total length.
+//! total length. See `docs/design/listpack.md`.
 
 mod buffer;
 mod check;

@@ -5,7 +5,7 @@
 //! Why a table and not linked nodes: finding an index adds up counts that lie side by side in memory,
 //! 32 bytes a node, instead of following a pointer for each. A node in the middle that is added or
 //! removed moves the shorter side of the table, which for nodes of 8 KiB is a 256th of the list's own
-//! bytes.
+//! bytes. See `docs/design/quicklist.md`.
 
 mod edit;
 mod fill;

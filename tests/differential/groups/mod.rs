@@ -6,6 +6,7 @@ mod generic;
 mod geo;
 mod hashes;
 mod hyperloglogs;
+mod lists;
 mod server;
 mod sets;
 mod strings;
@@ -17,6 +18,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &strings::GROUP,
     &bitmaps::GROUP,
     &hyperloglogs::GROUP,
+    &lists::GROUP,
     &sets::GROUP,
     &hashes::GROUP,
     &generic::GROUP,
