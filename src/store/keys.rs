@@ -40,6 +40,9 @@ impl Keyspace {
             }
         }
         field_deadlines.change(key.bytes, None, next);
+        if !self.awaited.is_empty() {
+            self.awaited.note(db, key.bytes);
+        }
     }
 }
 
@@ -100,5 +103,15 @@ mod tests {
         keyspace.set_now(500_000);
         keyspace.put(1, key, entry, Free::Here);
         assert_eq!(keyspace.glimpse(1, key).map(|entry| entry.access()), Some(access));
+    }
+
+    #[test]
+    fn an_entry_that_is_put_serves_who_waits_for_its_key() {
+        let mut keyspace = keyspace_with(&[("from", None)]);
+        let (from, to) = (keyspace.key(b"from"), keyspace.key(b"to"));
+        keyspace.awaited.add(0, [to.bytes].into_iter(), 7);
+        let entry = keyspace.take(0, from).expect("it was set").with_key(to.bytes);
+        keyspace.put(0, to, entry, Free::Here);
+        assert!(keyspace.awaited.has_ready());
     }
 }
