@@ -10,6 +10,7 @@ pub mod config;
 pub mod dict;
 pub mod entry;
 pub mod glob;
+pub mod hll;
 pub mod host;
 pub mod inline;
 pub mod input;
@@ -26,6 +27,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dict", dict::run),
     ("entry", entry::run),
     ("glob", glob::run),
+    ("hll", hll::run),
     ("inline", inline::run),
     ("resp", resp::run),
     ("resp_long", resp::run_long),

@@ -48,7 +48,8 @@ const GEOSEARCH_SPEC: Spec = Spec {
                 )
                 .token("FROMLONLAT"),
             ],
-        ),
+        )
+        .optional(),
         Arg::one_of(
             "by",
             &[
@@ -111,7 +112,8 @@ const GEOSEARCHSTORE_SPEC: Spec = Spec {
                 )
                 .token("FROMLONLAT"),
             ],
-        ),
+        )
+        .optional(),
         Arg::one_of(
             "by",
             &[
