@@ -16,7 +16,8 @@ const ROWS: &[Row] = &[
     row(10, "GEOHASH", &[GeoKey, Repeat(0, 4, &[Place])]),
     row(15, "GEOSEARCH", &[GeoKey, FROM, BY, Maybe(60, &[WITH]), Maybe(50, &[ORDER])]),
     row(15, "GEOSEARCH", &[GeoKey, BY, FROM, ORDER, COUNT, Maybe(60, &[WITH])]),
-    row(8, "GEOSEARCHSTORE", &[GeoKey, GeoKey, FROM, BY, Maybe(40, &[Word("STOREDIST")])]),
+    row(5, "GEOSEARCHSTORE", &[GeoKey, GeoKey, FROM, BY, Maybe(40, &[COUNT])]),
+    row(3, "GEOSEARCHSTORE", &[DISTANCES, GeoKey, FROM, BY, Word("STOREDIST")]),
     row(6, "GEORADIUS", &[GeoKey, Degrees, Degrees, Metres, UNIT, Maybe(50, &[WITH])]),
     row(6, "GEORADIUS", &[GeoKey, Degrees, Degrees, Metres, UNIT, Maybe(50, &[STORE])]),
     row(6, "GEORADIUSBYMEMBER", &[GeoKey, Place, Metres, UNIT, Maybe(50, &[ORDER])]),
@@ -45,4 +46,8 @@ const ORDER: Arg = OneOf(&[&[Word("ASC")], &[Word("DESC")]]);
 
 const COUNT: Arg = OneOf(&[&[Word("COUNT"), Results], &[Word("COUNT"), Results, Word("ANY")]]);
 
-const STORE: Arg = OneOf(&[&[Word("STORE"), GeoKey], &[Word("STOREDIST"), GeoKey]]);
+const STORE: Arg = OneOf(&[&[Word("STORE"), GeoKey], &[Word("STOREDIST"), DISTANCES]]);
+
+/// Never searched: as positions, small distances are all the same place, and members that are equally far
+/// away come in any order.
+const DISTANCES: Arg = Word("geo:distances");
