@@ -113,7 +113,7 @@ impl Area {
     fn cells(&self) -> [Option<Cell>; 9] {
         let bounds = self.bounds();
         let mut step = self.step();
-        let mut middle = Cell::of(self.centre, LATITUDE_MAX, step);
+        let mut middle = self.middle(step);
         // Once is enough for circles and boxes. A flat polygon may lie anywhere around its centre, which is
         // one on the globe.
         let coarsest = match self.shape {
@@ -122,7 +122,7 @@ impl Area {
         };
         while step > coarsest && !reaches(middle, &bounds) {
             step -= 1;
-            middle = Cell::of(self.centre, LATITUDE_MAX, step);
+            middle = self.middle(step);
         }
         let [longitudes, latitudes] = middle.sides();
         AROUND.map(|(east, north)| {
@@ -133,6 +133,20 @@ impl Area {
                     || (east > 0 && longitudes.end > bounds.east));
             (!beyond).then(|| middle.moved(east, north))
         })
+    }
+
+    /// The cell of the centre. That of a polygon may be beyond the map, or at its very end, where a cell has
+    /// no neighbours to both sides.
+    fn middle(&self, step: u32) -> Cell {
+        let Position { mut longitude, mut latitude } = self.centre;
+        match self.shape {
+            Shape::Circle { .. } | Shape::Box { .. } => {}
+            Shape::Polygon { .. } => {
+                longitude = longitude.clamp(-179.0, 179.0);
+                latitude = latitude.clamp(-85.0, 85.0);
+            }
+        }
+        Cell::of(Position { longitude, latitude }, LATITUDE_MAX, step)
     }
 
     /// How fine cells may be, so that nine of them cover the area.
@@ -303,6 +317,14 @@ mod tests {
         let arrow = Area::polygon([(0, 0), (2, 1), (4, 0), (2, 4)].map(corner).to_vec());
         for (place, inside) in [((2, 2), true), ((2, 3), true), ((1, 0), false), ((4, 3), false)] {
             assert_eq!(arrow.distance_to(corner(place)).is_some(), inside, "{place:?}");
+        }
+        // Its centre is on the other side of the globe, at the very end of the map.
+        let band = Area::polygon([(170, -9), (-170, -9), (-170, 9), (170, 9)].map(corner).to_vec());
+        for longitude in [-169, -91, -1, 1, 91, 169] {
+            let position = corner((longitude, 1));
+            assert!(band.distance_to(position).is_some());
+            let ranges = band.ranges();
+            assert!(ranges.iter().any(|range| range.contains(&position.score())), "{longitude}");
         }
         let mut rng = Rng::seeded(44);
         for _ in 0..2000 {
