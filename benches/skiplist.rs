@@ -52,7 +52,7 @@ fn with(len: u32, order: Order) -> ScoredSet {
             Order::Descending => -f64::from(n),
             Order::Equal => 0.0,
         };
-        set.update(&member(n), |_| Some(score));
+        set.update(&member(n), Some(score), |_| Some(score));
     }
     set
 }
@@ -101,7 +101,7 @@ fn change_score(bencher: Bencher, len: u32) {
     bencher.bench_local(|| {
         let n = u32::try_from(rng.below(u64::from(len))).expect("small");
         let score = rng.next_f64();
-        set.update(&member(n), |_| Some(score))
+        set.update(&member(n), Some(score), |_| Some(score))
     });
 }
 
@@ -114,7 +114,7 @@ fn add_and_pop(bencher: Bencher, len: u32) {
     bencher.bench_local(|| {
         n += 1;
         let score = rng.next_f64() + 0.5;
-        set.update(&member(n), |_| Some(score));
+        set.update(&member(n), Some(score), |_| Some(score));
         set.remove_range(0..1);
     });
 }

@@ -322,17 +322,27 @@ impl Output {
     }
 
     /// A double; in RESP2 its digits as a bulk string.
+    #[inline]
     pub fn double(&mut self, value: f64) {
-        let mut digits = Vec::with_capacity(32);
-        float::format_f64(value, &mut digits);
+        let start = self.buf.len();
         match self.protocol {
-            Protocol::Resp2 => self.bulk(&digits),
+            Protocol::Resp2 => {
+                self.buf.extend_from_slice(b"$0\r\n");
+                let body = self.buf.len();
+                float::format_f64(value, &mut self.buf);
+                // At most two digits: see `F64_LEN_MAX`. Most scores have a length of one.
+                let len = num::low_u8(num::u64_of(self.buf.len() - body));
+                self.buf[start + 1] += len % 10;
+                if len > 9 {
+                    self.buf.insert(start + 1, b'0' + len / 10);
+                }
+            }
             Protocol::Resp3 => {
                 self.buf.push(b',');
-                self.buf.extend_from_slice(&digits);
-                self.buf.extend_from_slice(b"\r\n");
+                float::format_f64(value, &mut self.buf);
             }
         }
+        self.buf.extend_from_slice(b"\r\n");
     }
 
     /// A boolean; in RESP2 the integers 1 and 0.
@@ -442,6 +452,7 @@ mod tests {
         check(Protocol::Resp2, |o| o.map(2), b"*4\r\n");
         check(Protocol::Resp2, |o| o.null(), b"$-1\r\n");
         check(Protocol::Resp2, |o| o.double(1.5), b"$3\r\n1.5\r\n");
+        check(Protocol::Resp2, |o| o.double(0.123_456_789), b"$11\r\n0.123456789\r\n");
         check(Protocol::Resp2, |o| o.boolean(true), b":1\r\n");
         check(Protocol::Resp2, |o| o.verbatim("txt", b"a"), b"$1\r\na\r\n");
         check(Protocol::Resp2, |o| o.bulk_integer(-7), b"$2\r\n-7\r\n");

@@ -100,7 +100,7 @@ fn geo_add(ctx: &mut Context<'_>) -> Outcome {
     let mut change = |set: &mut SortedSet| {
         set.reserve(members.len(), &limits);
         for &(score, member) in &members {
-            let updated = set.update(member, &limits, |old| match (which, old) {
+            let updated = set.update(member, &limits, Some(score), |old| match (which, old) {
                 (Which::New, Some(_)) | (Which::Existing, None) => None,
                 (Which::All, _) | (Which::New, None) | (Which::Existing, Some(_)) => Some(score),
             });

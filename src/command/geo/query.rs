@@ -422,7 +422,9 @@ impl<'a, 's> Query<'a, 's> {
                 Scores::Positions => found.score,
                 Scores::Distances => found.distance / self.metres,
             };
-            found.member.with_text(|member| set.update(member, limits, |_| Some(score)));
+            found
+                .member
+                .with_text(|member| set.update(member, limits, Some(score), |_| Some(score)));
         }
         set
     }

@@ -202,7 +202,9 @@ impl Options {
         member: &[u8],
     ) -> (Updated, Decision) {
         let mut decision = Decision::Kept;
-        let updated = set.update(member, limits, |old| {
+        // An increment says nothing about the score.
+        let likely = (self.mode != Mode::Increment).then_some(number);
+        let updated = set.update(member, limits, likely, |old| {
             decision = self.decide(old, number);
             match decision {
                 Decision::Score(score) => Some(score),

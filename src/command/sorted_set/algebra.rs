@@ -437,7 +437,8 @@ fn intersect<'a>(
         let mut total = number(weight * score);
         for (other, weight) in others {
             let Some(score) = other.score(member) else { return Enough::No };
-            total = aggregate.of(total, number(weight * score));
+            // No number here makes a sum 0, and leaves minimum and maximum as they are.
+            total = aggregate.of(total, weight * score);
         }
         f(member, total)
     });
@@ -450,7 +451,7 @@ fn unite(inputs: &Inputs<'_>, aggregate: Aggregate, limits: &Limits) -> SortedSe
         input.visit(|member, score| {
             let score = number(weight * score);
             member.with_text(|member| {
-                result.update(member, limits, |old| {
+                result.update(member, limits, Some(score), |old| {
                     Some(old.map_or(score, |old| aggregate.of(old, score)))
                 })
             });
@@ -466,7 +467,7 @@ fn subtract(inputs: &Inputs<'_>, limits: &Limits) -> SortedSet {
     let Some(((first, _), others)) = inputs.split_first() else { return result };
     first.visit(|member, score| {
         if others.iter().all(|(other, _)| other.score(member).is_none()) {
-            member.with_text(|member| result.update(member, limits, |_| Some(score)));
+            member.with_text(|member| result.update(member, limits, Some(score), |_| Some(score)));
         }
         Enough::No
     });
@@ -541,7 +542,9 @@ fn combine(ctx: &mut Context<'_>, operation: Operation, purpose: Use) -> Outcome
         Operation::Intersection => {
             let mut result = SortedSet::large_one(&limits);
             intersect(&inputs, options.aggregate, |member, score| {
-                member.with_text(|member| result.update(member, &limits, |_| Some(score)));
+                member.with_text(|member| {
+                    result.update(member, &limits, Some(score), |_| Some(score))
+                });
                 Enough::No
             });
             result

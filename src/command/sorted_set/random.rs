@@ -45,6 +45,13 @@ const COUNT_LOWEST: Error = Error::fixed(
 );
 const COUNT_OUT_OF_RANGE: Error = Error::fixed("ERR value is out of range");
 
+const TOO_MANY_REPEATED: Error =
+    Error::fixed("ERR value is out of range, the reply would be too long");
+
+/// Most members that are repeated in one reply. Redis has no bound, and builds replies until memory is
+/// used up.
+const REPEATED_MAX: u64 = 1 << 26;
+
 /// If a set has less than so many times the members wanted, all are walked through to pick some.
 const WALK_SHARE: usize = 8;
 
@@ -71,6 +78,9 @@ fn zrandmember(ctx: &mut Context<'_>) -> Outcome {
     let form = Form::of(scores, out.protocol);
     match set {
         None => out.array(0),
+        Some(_) if count < 0 && count.unsigned_abs() > REPEATED_MAX => {
+            return Err(TOO_MANY_REPEATED);
+        }
         Some(set) if count < 0 => {
             let count = num::usize_of(count.unsigned_abs());
             repeated(out, &mut ctx.server.rng, set, count, form);

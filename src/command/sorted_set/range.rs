@@ -403,7 +403,7 @@ fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
         stored.reserve(ranks.len(), &limits);
         // In ascending order, which is the fastest, whichever was asked for.
         for (member, score) in set.range(ranks, Direction::Forward) {
-            member.with_text(|member| stored.update(member, &limits, |_| Some(score)));
+            member.with_text(|member| stored.update(member, &limits, Some(score), |_| Some(score)));
         }
     }
     let len = store(ctx, 1, stored);

@@ -174,6 +174,14 @@ impl List {
         path
     }
 
+    /// The path to a member, or to where it would be, with this score; starts loading the entries there.
+    /// O(log n).
+    pub(super) fn path_to_member(&self, score: f64, member: &[u8]) -> Path {
+        let path = self.path_to(&Exact { score, member });
+        path.steps[0].node.prefetch_all();
+        path
+    }
+
     /// The path to the entry of this rank, by the same rule.
     fn path_to_rank(&self, rank: usize) -> Path {
         let start = Step { node: self.head, rank: 0 };
@@ -225,17 +233,18 @@ impl List {
 
     // ---- Inserting ----
 
-    /// Adds an item, which must not be in the list. `entropy` is a number that whoever chooses the
-    /// members cannot foresee. O(log n).
+    /// Adds an item, which must not be in the list, at the place that `path` leads to. `entropy` is a
+    /// number that whoever chooses the members cannot foresee. O(log n).
     ///
     /// # Safety
-    /// The item lives until it is removed from the list or the list is dropped.
-    pub(super) unsafe fn insert(&mut self, score: f64, item: Raw, entropy: u64) {
+    /// The item lives until it is removed from the list or the list is dropped, and the path is that to
+    /// its member and score in the list as it is now.
+    pub(super) unsafe fn insert(&mut self, path: Path, score: f64, item: Raw, entropy: u64) {
         // SAFETY: it lives, says the caller, and is not freed during this call.
         let member = unsafe { member_of(item) };
         let target = Exact { score, member };
+        let mut path = path;
         loop {
-            let mut path = self.path_to(&target);
             if path.steps[0].node == self.head {
                 match self.first() {
                     None => {
@@ -254,6 +263,7 @@ impl List {
                         return;
                     }
                 }
+                path = self.path_to(&target);
                 continue;
             }
             let index = self.within(&path, &target);
@@ -262,6 +272,7 @@ impl List {
                 return;
             }
             self.make_room(&mut path, index, entropy);
+            path = self.path_to(&target);
         }
     }
 
@@ -434,7 +445,7 @@ impl List {
     pub(super) fn remove(&mut self, score: f64, item: Raw) {
         // SAFETY: the item is in the list, so it lives.
         let target = Exact { score, member: unsafe { member_of(item) } };
-        let mut path = self.path_to(&target);
+        let mut path = self.path_to_member(score, target.member);
         let place = self.place(&path, self.within(&path, &target));
         let node = place.node.expect("the item is in the list");
         assert!(self.node(node).items().get(place.index) == Some(&item));
@@ -529,14 +540,15 @@ impl List {
         // SAFETY: the item is in the list, so it lives.
         let member = unsafe { member_of(item) };
         let target = Exact { score: old, member };
-        let mut path = self.path_to(&target);
+        let mut path = self.path_to_member(old, member);
         let place = self.place(&path, self.within(&path, &target));
         let node = place.node.expect("the item is in the list");
         assert!(self.node(node).items().get(place.index) == Some(&item));
         if !self.change_within(&path, node, place.index, Exact { score: new, member }) {
             self.remove_at(&mut path, node, place.index, 1);
-            // SAFETY: it was in the list before.
-            unsafe { self.insert(new, item, entropy) };
+            let path = self.path_to_member(new, member);
+            // SAFETY: it was in the list before, and nothing has changed since the search.
+            unsafe { self.insert(path, new, item, entropy) };
         }
     }
 

@@ -99,7 +99,7 @@ impl ScoredSet {
     pub fn duplicate(&self) -> ScoredSet {
         let mut copy = ScoredSet::new(self.dict.hash_key());
         for (member, score) in self.iter() {
-            copy.update(member, |_| Some(score));
+            copy.update(member, Some(score), |_| Some(score));
         }
         copy
     }
@@ -112,14 +112,20 @@ impl ScoredSet {
     }
 
     /// Adds a member or changes its score to what `decide` says, which is given the score it has;
-    /// `None` leaves everything as it is. O(log n); O(1) if nothing changes.
+    /// `None` leaves everything as it is. O(log n).
+    ///
+    /// If the score that the member will have is `likely` known, its place is looked for while the
+    /// table's memory is still on its way.
     #[inline]
     pub fn update(
         &mut self,
         member: &[u8],
+        likely: Option<f64>,
         decide: impl FnOnce(Option<f64>) -> Option<f64>,
     ) -> Updated {
         let hash = self.dict.hash(member);
+        self.dict.prefetch_bucket(hash);
+        let ahead = likely.map(|score| (score, self.list.path_to_member(score, member)));
         match self.dict.entry(hash, member) {
             dict::Entry::Occupied(mut slot) => {
                 let old = slot.get().score();
@@ -138,8 +144,12 @@ impl ScoredSet {
                 let item = Scored::new(score, member);
                 self.member_bytes += item.memory_bytes();
                 let slot = vacant.insert(item, Mark::Clear);
+                let path = match ahead {
+                    Some((likely, path)) if likely == score => path,
+                    Some(_) | None => self.list.path_to_member(score, member),
+                };
                 // SAFETY: the dict keeps the item; all that takes it out takes it from the list too.
-                unsafe { self.list.insert(score, slot.get().as_raw(), hash) };
+                unsafe { self.list.insert(path, score, slot.get().as_raw(), hash) };
                 Updated::Added
             }
         }

@@ -21,6 +21,8 @@ pub(super) type Raw = NonNull<u8>;
 
 /// Bytes of a full-sized node, a size class of the allocator.
 pub(super) const NODE_BYTES: usize = 1024;
+/// Bytes of a line of the processor's cache.
+const CACHE_LINE: usize = 64;
 /// The highest tower; with a quarter of the nodes on each next level, enough for any memory.
 pub(super) const HEIGHT_MAX: usize = 16;
 
@@ -111,6 +113,15 @@ impl Ptr {
     #[inline]
     pub(super) fn prefetch(self) {
         prefetch(self.0.as_ptr().cast());
+    }
+
+    /// Starts loading all of a full-sized node but its first line, which the search has just read.
+    #[inline]
+    pub(super) fn prefetch_all(self) {
+        let start: *const u8 = self.0.as_ptr().cast();
+        for line in 1..NODE_BYTES / CACHE_LINE {
+            prefetch(start.wrapping_add(line * CACHE_LINE));
+        }
     }
 
     /// The node, to read.

@@ -71,7 +71,7 @@ fn step(set: &mut ScoredSet, oracle: &mut Oracle, rng: &mut Rng, range: usize, k
     match rng.below(16) {
         0..=7 => {
             let score = score(rng, kinds);
-            assert_eq!(set.update(&name, |_| Some(score)), oracle.set(&name, score));
+            assert_eq!(set.update(&name, Some(score), |_| Some(score)), oracle.set(&name, score));
         }
         8..=10 => assert_eq!(set.remove(&name), oracle.remove(&name)),
         11 => {
@@ -132,7 +132,7 @@ fn random_operations_agree_with_a_sorted_vector() {
 fn members_of_equal_scores_are_found_by_their_bytes() {
     let mut set = empty();
     for n in (0..2000).step_by(2) {
-        set.update(&member(n), |_| Some(1.0));
+        set.update(&member(n), Some(1.0), |_| Some(1.0));
     }
     for n in 0..2000 {
         let before = set.rank_of_edge(Edge::Member(&member(n), Side::Before));
@@ -149,9 +149,9 @@ fn an_empty_set_answers_and_fills_again() {
         assert_eq!(set.rank_of_edge(Edge::Score(0.0, Side::After)), 0);
         assert_eq!((set.iter().count(), set.score(b"x"), set.rank(b"x")), (0, None, None));
         set.remove_range(0..0);
-        assert_eq!(set.update(b"x", |_| None), Updated::Declined);
+        assert_eq!(set.update(b"x", Some(1.0), |_| None), Updated::Declined);
         for n in 0..500 {
-            set.update(&member(n), |_| Some(num::f64_of_usize(n)));
+            set.update(&member(n), Some(num::f64_of_usize(n)), |_| Some(num::f64_of_usize(n)));
         }
         set.check_invariants();
         match round {
@@ -167,7 +167,7 @@ fn an_empty_set_answers_and_fills_again() {
 fn node_bytes(scores: impl Iterator<Item = f64>) -> f64 {
     let mut set = empty();
     for (n, score) in scores.enumerate() {
-        set.update(&member(n), |_| Some(score));
+        set.update(&member(n), Some(score), |_| Some(score));
     }
     set.list.check_invariants();
     num::f64_of_usize(set.list.memory_bytes()) / num::f64_of_usize(set.len())
@@ -191,7 +191,7 @@ fn removing_most_members_gives_most_memory_back() {
     let mut set = empty();
     let mut rng = Rng::seeded(1);
     for n in 0..20_000 {
-        set.update(&member(n), |_| Some(rng.next_f64()));
+        set.update(&member(n), None, |_| Some(rng.next_f64()));
     }
     let full = set.list.memory_bytes();
     for n in 0..18_000 {
@@ -205,12 +205,12 @@ fn removing_most_members_gives_most_memory_back() {
 fn a_score_that_keeps_the_order_changes_in_place() {
     let mut set = empty();
     for n in 0..1000 {
-        set.update(&member(n), |_| Some(num::f64_of_usize(n)));
+        set.update(&member(n), Some(num::f64_of_usize(n)), |_| Some(num::f64_of_usize(n)));
     }
     for n in 0..1000 {
         let score = num::f64_of_usize(n) + 0.5;
-        assert_eq!(set.update(&member(n), |_| Some(score)), Updated::Changed);
-        assert_eq!(set.update(&member(n), |old| old.filter(|_| false)), Updated::Declined);
+        assert_eq!(set.update(&member(n), Some(score), |_| Some(score)), Updated::Changed);
+        assert_eq!(set.update(&member(n), None, |_| None), Updated::Declined);
         assert_eq!(set.rank(&member(n)), Some((n, score)));
     }
     set.check_invariants();

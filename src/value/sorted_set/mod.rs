@@ -97,16 +97,18 @@ impl SortedSet {
     }
 
     /// Adds a member or changes its score to what `decide` says, which is given the score it has;
-    /// `None` leaves everything as it is. O(log n), O(n) in a small set.
+    /// `None` leaves everything as it is. O(log n), O(n) in a small set. See [`ScoredSet::update`] for
+    /// `likely`.
     #[inline]
     pub fn update(
         &mut self,
         member: &[u8],
         limits: &Limits,
+        likely: Option<f64>,
         decide: impl FnOnce(Option<f64>) -> Option<f64>,
     ) -> Updated {
         let list = match self {
-            Self::Scored(set) => return set.update(member, decide),
+            Self::Scored(set) => return set.update(member, likely, decide),
             Self::Packed(list) => list,
         };
         if let Some(at) = packed::find(list, member) {
@@ -124,7 +126,7 @@ impl SortedSet {
             packed::insert(list, member, score);
             Updated::Added
         } else {
-            self.large(limits).update(member, |_| Some(score))
+            self.large(limits).update(member, Some(score), |_| Some(score))
         }
     }
 
@@ -263,7 +265,7 @@ impl<'a> SortedSetRef<'a> {
     fn to_scored(self, key: HashKey) -> ScoredSet {
         let mut set = ScoredSet::new(key);
         for (member, score) in self.iter() {
-            member.with_text(|member| set.update(member, |_| Some(score)));
+            member.with_text(|member| set.update(member, Some(score), |_| Some(score)));
         }
         set
     }

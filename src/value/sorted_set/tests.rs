@@ -36,7 +36,7 @@ fn step(set: &mut SortedSet, naive: &mut Naive, rng: &mut Rng, names: u64) {
     let (a, b) = (rng.below_usize(naive.len() + 1), rng.below_usize(naive.len() + 1));
     match rng.below(8) {
         0..=4 => {
-            let updated = set.update(&member, &LIMITS, |_| Some(score));
+            let updated = set.update(&member, &LIMITS, Some(score), |_| Some(score));
             match at {
                 None => assert_eq!(updated, Updated::Added),
                 Some(at) => {
@@ -89,7 +89,7 @@ fn both_encodings_agree_with_a_sorted_vector() {
 fn equal_scores_are_ordered_by_the_bytes_of_the_text() {
     let mut set = SortedSet::new(0, 0, &LIMITS);
     for member in ["b", "10", "9", "a", "-1", "", "9a"] {
-        set.update(member.as_bytes(), &LIMITS, |_| Some(1.0));
+        set.update(member.as_bytes(), &LIMITS, Some(1.0), |_| Some(1.0));
     }
     let members: Vec<_> = set.view().iter().map(|(member, _)| member.to_vec()).collect();
     assert_eq!(members, [&b""[..], b"-1", b"10", b"9", b"9a", b"a", b"b"]);
@@ -108,7 +108,7 @@ fn scores_are_kept_as_redis_keeps_them_in_a_listpack() {
         ("d", -0.0),
         ("e", 4_611_686_018_427_387_904.0),
     ] {
-        set.update(member.as_bytes(), &LIMITS, |_| Some(score));
+        set.update(member.as_bytes(), &LIMITS, Some(score), |_| Some(score));
     }
     let SortedSet::Packed(list) = &set else { panic!("a small set") };
     let texts: Vec<_> =
