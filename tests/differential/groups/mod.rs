@@ -9,6 +9,7 @@ mod hyperloglogs;
 mod lists;
 mod server;
 mod sets;
+mod sorted_sets;
 mod strings;
 
 use crate::grammar::Group;
@@ -21,6 +22,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &lists::GROUP,
     &sets::GROUP,
     &hashes::GROUP,
+    &sorted_sets::GROUP,
     &generic::GROUP,
     &geo::GROUP,
     &connection::GROUP,
