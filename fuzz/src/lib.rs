@@ -10,6 +10,7 @@ pub mod config;
 pub mod dict;
 pub mod entry;
 pub mod glob;
+pub mod hash;
 pub mod hll;
 pub mod host;
 pub mod inline;
@@ -27,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dict", dict::run),
     ("entry", entry::run),
     ("glob", glob::run),
+    ("hash", hash::run),
     ("hll", hll::run),
     ("inline", inline::run),
     ("resp", resp::run),

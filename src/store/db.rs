@@ -91,6 +91,7 @@ impl Db {
         let volatile = self.dict.iter().filter(|entry| entry.expiry().is_some()).count();
         assert_eq!(volatile, self.dict.marked_len());
         self.dict.scan_marked(0, usize::MAX, |entry| assert!(entry.expiry().is_some()));
+        self.check_field_deadlines();
     }
 
     pub(super) fn maintain(&mut self) {

@@ -385,7 +385,7 @@ impl Hash {
 
     /// Checks what the modules promise.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn check_invariants(&self) {
+    pub fn check_invariants(&self) {
         match self {
             Self::Pack(pack) => {
                 pack.check_invariants();
