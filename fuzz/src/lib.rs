@@ -15,6 +15,8 @@ pub mod hll;
 pub mod host;
 pub mod inline;
 pub mod input;
+pub mod listpack;
+pub mod quicklist;
 pub mod reply;
 pub mod resp;
 
@@ -31,6 +33,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("hash", hash::run),
     ("hll", hll::run),
     ("inline", inline::run),
+    ("listpack", listpack::run),
+    ("quicklist", quicklist::run),
     ("resp", resp::run),
     ("resp_long", resp::run_long),
 ];
