@@ -10,6 +10,7 @@ mod lists;
 mod server;
 mod sets;
 mod sorted_sets;
+mod sorting;
 mod strings;
 
 use crate::grammar::Group;
@@ -24,6 +25,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &hashes::GROUP,
     &sorted_sets::GROUP,
     &generic::GROUP,
+    &sorting::GROUP,
     &geo::GROUP,
     &connection::GROUP,
     &server::GROUP,
