@@ -10,6 +10,7 @@ mod batch;
 mod connection_tests;
 #[cfg(test)]
 mod cut_tests;
+mod members;
 mod timers;
 mod waits;
 
@@ -165,10 +166,11 @@ impl Node {
             }
         }
         while at < buf.len() && session.closing == Closing::No {
-            let (batch, ended) = match parsed.take() {
+            let (mut batch, ended) = match parsed.take() {
                 Some(Parsed { batch, ended, .. }) => (batch, ended),
                 None => self.parse(session, buf, at),
             };
+            batch.prefetch_members(&self.server, session.db, buf);
             let stopped_at = self.execute(session, buf, &batch);
             self.batches.push(batch);
             if let Some(from) = stopped_at {

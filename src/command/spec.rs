@@ -391,6 +391,9 @@ pub struct Spec {
     pub tips: &'static [&'static str],
     /// If deprecated, since when and in whose favour.
     pub deprecated: Option<Deprecation>,
+    /// The argument that names a member or field of the key's value, so that it can be loaded ahead; 0
+    /// if none does.
+    pub member_at: usize,
 }
 
 impl Spec {
@@ -409,5 +412,6 @@ impl Spec {
         history: &[],
         tips: &[],
         deprecated: None,
+        member_at: 0,
     };
 }

@@ -46,6 +46,8 @@ pub struct Registered {
     pub full_name: &'static str,
     /// Its fixed keys.
     pub keys: LegacyRange,
+    /// See [`super::Spec::member_at`].
+    pub member_at: usize,
     /// Its figures.
     pub stats: CommandStats,
     /// Durations of its executions, nanoseconds; none before the first.
@@ -102,6 +104,7 @@ impl CommandTable {
             command,
             full_name,
             keys: keys::legacy_range(&command.spec),
+            member_at: command.spec.member_at,
             stats: CommandStats::default(),
             latency: None,
             subcommands: Vec::new(),

@@ -27,6 +27,8 @@ pub(super) struct Item {
     pub(super) id: Option<CommandId>,
     /// Where its keys are.
     pub(super) keys: LegacyRange,
+    /// The argument that names a member of the key's value; 0 if none does.
+    pub(super) member_at: usize,
     spans: (u32, u32),
     hashes: (u32, u32),
 }
@@ -52,6 +54,8 @@ pub(super) struct Batch {
     hashes: Vec<u64>,
     /// Hashes whose entries are not being loaded yet.
     unfinished: Vec<u64>,
+    /// Hashes of members, while they are loaded.
+    pub(super) members: Vec<u64>,
 }
 
 impl Batch {
@@ -123,7 +127,10 @@ impl Batch {
     fn push(&mut self, server: &Server, buf: &[u8], place: Range<usize>, first_span: usize) {
         let args = Args::new(buf, &self.spans[first_span..], &[]);
         let id = server.commands.find(&args[0]);
-        let keys = id.map_or(LegacyRange::default(), |id| server.commands.get(id).keys);
+        let (keys, member_at) = id.map_or((LegacyRange::default(), 0), |id| {
+            let command = server.commands.get(id);
+            (command.keys, command.member_at)
+        });
         let first_hash = self.hashes.len();
         if keys.first > 0 && keys.step > 0 {
             let count = num::i32_clamped(args.len());
@@ -141,6 +148,7 @@ impl Batch {
             end: place.end,
             id,
             keys,
+            member_at,
             spans: (num::u32_of(first_span, invariant), num::u32_of(self.spans.len(), invariant)),
             hashes: (num::u32_of(first_hash, invariant), num::u32_of(self.hashes.len(), invariant)),
         });

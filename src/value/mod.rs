@@ -14,6 +14,7 @@ pub mod sorted_set;
 pub mod string;
 mod text;
 
+use crate::ds::dict::Loader;
 use crate::ds::entry::{self, thin_payload};
 
 pub use entry::NewValue;
@@ -162,5 +163,23 @@ pub fn free_effort(entry: &Entry) -> usize {
         ValueRef::Payload(HeapRef::Set(set)) => set.free_effort(),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.free_effort(),
         ValueRef::Payload(HeapRef::Hash(hash)) => hash.free_effort(),
+    }
+}
+
+/// The table that finds the members of the value by name, if it is large enough to have one.
+pub fn table_of(entry: &Entry) -> Option<&dyn Loader> {
+    match entry.value() {
+        ValueRef::Payload(HeapRef::Set(SetRef::Table(table))) => Some(table),
+        ValueRef::Payload(HeapRef::Hash(HashRef::Table(table))) => Some(table.names()),
+        ValueRef::Payload(HeapRef::SortedSet(SortedSetRef::Scored(set))) => Some(set.members()),
+        ValueRef::Integer(_)
+        | ValueRef::Embedded(_)
+        | ValueRef::Payload(
+            HeapRef::Text(_)
+            | HeapRef::List(_)
+            | HeapRef::Set(SetRef::Integers(_) | SetRef::Listing(_))
+            | HeapRef::Hash(HashRef::Pack(_) | HashRef::ExpiringPack(_))
+            | HeapRef::SortedSet(SortedSetRef::Packed(_)),
+        ) => None,
     }
 }

@@ -22,6 +22,7 @@ const HDEL_SPEC: Spec = Spec {
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::DELETE))],
     args: &[Arg::key("key", 0), Arg::new("field", ArgType::String).multiple()],
     history: &[("2.4.0", "Several fields may be given.")],
+    member_at: 2,
     ..Spec::EMPTY
 };
 

@@ -20,6 +20,7 @@ const HGET_SPEC: Spec = Spec {
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS))],
     args: &[Arg::key("key", 0), Arg::new("field", ArgType::String)],
+    member_at: 2,
     ..Spec::EMPTY
 };
 
@@ -56,6 +57,7 @@ const HEXISTS_SPEC: Spec = Spec {
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RO)],
     args: &[Arg::key("key", 0), Arg::new("field", ArgType::String)],
+    member_at: 2,
     ..Spec::EMPTY
 };
 

@@ -31,6 +31,7 @@ const HSET_SPEC: Spec = Spec {
         .multiple(),
     ],
     history: &[("4.0.0", "Several pairs may be given.")],
+    member_at: 2,
     ..Spec::EMPTY
 };
 

@@ -21,6 +21,7 @@ const SADD_SPEC: Spec = Spec {
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::INSERT))],
     args: &[Arg::key("key", 0), Arg::new("member", ArgType::String).multiple()],
     history: &[("2.4.0", "Several members may be given.")],
+    member_at: 2,
     ..Spec::EMPTY
 };
 
@@ -39,6 +40,7 @@ const SREM_SPEC: Spec = Spec {
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::DELETE))],
     args: &[Arg::key("key", 0), Arg::new("member", ArgType::String).multiple()],
     history: &[("2.4.0", "Several members may be given.")],
+    member_at: 2,
     ..Spec::EMPTY
 };
 

@@ -37,6 +37,7 @@ const SISMEMBER_SPEC: Spec = Spec {
     categories: Categories::SET,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RO)],
     args: &[Arg::key("key", 0), Arg::new("member", ArgType::String)],
+    member_at: 2,
     ..Spec::EMPTY
 };
 

@@ -42,6 +42,7 @@ const ZADD_SPEC: Spec = Spec {
         ("3.0.2", "Options XX, NX, CH and INCR."),
         ("6.2.0", "Options GT and LT."),
     ],
+    member_at: 3,
     ..Spec::EMPTY
 };
 
@@ -64,6 +65,7 @@ const ZINCRBY_SPEC: Spec = Spec {
         Arg::new("increment", ArgType::Integer),
         Arg::new("member", ArgType::String),
     ],
+    member_at: 3,
     ..Spec::EMPTY
 };
 

@@ -20,6 +20,7 @@ const ZSCORE_SPEC: Spec = Spec {
     categories: Categories::SORTEDSET,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS))],
     args: &[Arg::key("key", 0), Arg::new("member", ArgType::String)],
+    member_at: 2,
     ..Spec::EMPTY
 };
 

@@ -399,6 +399,43 @@ impl<T: Item> Drop for Dict<T> {
     }
 }
 
+/// A dict whose items may be loaded ahead of their use, whatever they are.
+#[expect(clippy::len_without_is_empty, reason = "whoever loads ahead asks for many")]
+pub trait Loader {
+    /// See [`Dict::len`].
+    fn len(&self) -> usize;
+    /// See [`Dict::hash`].
+    fn hash(&self, key: &[u8]) -> u64;
+    /// See [`Dict::prefetch_bucket`].
+    fn prefetch_bucket(&self, hash: u64);
+    /// See [`Dict::prefetch_item`].
+    fn prefetch_item(&self, hash: u64) -> Prefetch;
+    /// See [`Dict::prefetch_child_item`].
+    fn prefetch_child_item(&self, hash: u64);
+}
+
+impl<T: Item> Loader for Dict<T> {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        Dict::hash(self, key)
+    }
+
+    fn prefetch_bucket(&self, hash: u64) {
+        Dict::prefetch_bucket(self, hash);
+    }
+
+    fn prefetch_item(&self, hash: u64) -> Prefetch {
+        Dict::prefetch_item(self, hash)
+    }
+
+    fn prefetch_child_item(&self, hash: u64) {
+        Dict::prefetch_child_item(self, hash);
+    }
+}
+
 /// What [`Dict::prefetch_item`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefetch {

@@ -25,7 +25,7 @@ pub use target::Side;
 
 use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
-use crate::ds::dict::{self, Dict, Mark, Ref};
+use crate::ds::dict::{self, Dict, Loader, Mark, Ref};
 use list::List;
 use std::ops::Range;
 use target::{ByMember, ByScore, Exact};
@@ -72,6 +72,12 @@ impl ScoredSet {
     #[must_use]
     pub fn new(key: HashKey) -> ScoredSet {
         ScoredSet { list: List::new(), dict: Dict::new(key), member_bytes: 0 }
+    }
+
+    /// The members by name, to be loaded ahead.
+    #[must_use]
+    pub fn members(&self) -> &dyn Loader {
+        &self.dict
     }
 
     /// Members.

@@ -8,7 +8,7 @@ use super::{NewValue, Scalar};
 use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
 use crate::ds::dict::field::FieldRef;
-use crate::ds::dict::{Dict, Entry, Field, Iter, Mark, Ref};
+use crate::ds::dict::{Dict, Entry, Field, Iter, Loader, Mark, Ref};
 use std::collections::BTreeSet;
 
 /// Random fields drawn before all are looked through for one that has not expired.
@@ -55,6 +55,11 @@ impl Table {
     /// A table without fields, which hashes names under `hash_key`.
     pub const fn new(hash_key: HashKey) -> Self {
         Self { fields: Dict::new(hash_key), deadlines: BTreeSet::new() }
+    }
+
+    /// The fields by name, to be loaded ahead.
+    pub fn names(&self) -> &dyn Loader {
+        &self.fields
     }
 
     /// Fields, those included that have expired and were not removed yet.
