@@ -19,6 +19,7 @@ pub mod listpack;
 pub mod quicklist;
 pub mod reply;
 pub mod resp;
+pub mod skiplist;
 
 /// The body of a target.
 pub type Target = fn(&[u8]);
@@ -37,4 +38,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("quicklist", quicklist::run),
     ("resp", resp::run),
     ("resp_long", resp::run_long),
+    ("skiplist", skiplist::run),
 ];

@@ -134,7 +134,7 @@ impl List {
         self.node(self.head).height()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn head(&self) -> Ptr {
         self.head
     }

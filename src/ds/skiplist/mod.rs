@@ -10,6 +10,8 @@
 //! Layout, numbers and reasons: `docs/design/skiplist.md`.
 #![expect(unsafe_code, reason = "nodes in raw memory that point to items of the dict")]
 
+#[cfg(any(test, fuzzing))]
+mod check;
 mod iter;
 mod list;
 mod node;

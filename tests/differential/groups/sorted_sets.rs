@@ -161,15 +161,20 @@ const TWO: &[Arg] =
 const FILL: &str = "ZADD picked 1 a 2 b 2 c 3 d";
 const CLEAR: &str = "DEL picked";
 
+// Rows that set scores are not spoiled by numbers: ZSCAN, whose order is any, would show their digits.
 const ROWS: &[Row] = &[
     row(80, "ZADD", &[SET, Repeat(0, 2, &[ADD_OPTION]), Repeat(1, 5, &[SCORE, MEMBER])])
+        .timed()
         .compare(Compare::Scores),
-    row(40, "ZADD", &[SET, Repeat(1, 8, &[GOOD_SCORE, MEMBER])]).compare(Compare::Scores),
+    row(40, "ZADD", &[SET, Repeat(1, 8, &[GOOD_SCORE, MEMBER])]).timed().compare(Compare::Scores),
     row(20, "ZADD", &[SET, Repeat(1, 2, &[ADD_OPTION]), GOOD_SCORE, MEMBER])
+        .timed()
         .compare(Compare::Scores),
-    row(3, "ZADD", &[SET, Repeat(60, 120, &[GOOD_SCORE, Element])]).compare(Compare::Scores),
-    row(3, "ZADD", &[SET, Repeat(60, 120, &[Word("5"), MEMBER])]).compare(Compare::Scores),
-    row(20, "ZINCRBY", &[SET, SCORE, MEMBER]).compare(Compare::Scores),
+    row(3, "ZADD", &[SET, Repeat(60, 120, &[GOOD_SCORE, Element])])
+        .timed()
+        .compare(Compare::Scores),
+    row(3, "ZADD", &[SET, Repeat(60, 120, &[Word("5"), MEMBER])]).timed().compare(Compare::Scores),
+    row(20, "ZINCRBY", &[SET, SCORE, MEMBER]).timed().compare(Compare::Scores),
     row(30, "ZREM", &[SET, Repeat(1, 6, &[MEMBER])]).compare(Compare::Scores),
     row(10, "ZCARD", &[SET]).compare(Compare::Scores),
     row(15, "ZSCORE", &[SET, MEMBER]).compare(Compare::Scores),
