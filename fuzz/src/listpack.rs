@@ -60,6 +60,8 @@ fn changes(input: &mut Input<'_>, mut list: Listpack) {
         }
         step(&mut list, &mut oracle, input);
         assert_eq!(check(list.as_bytes()), Ok(oracle.len()));
+        #[cfg(fuzzing)]
+        list.check_invariants();
     }
     assert!(list.iter().eq(oracle.iter().map(Element::from)));
 }

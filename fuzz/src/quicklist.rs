@@ -28,6 +28,8 @@ pub fn run(bytes: &[u8]) {
         }
         step(&mut list, &mut oracle, &mut input);
         assert_eq!(list.len(), oracle.len());
+        #[cfg(fuzzing)]
+        list.check_invariants();
     }
     let mut wanted = oracle.iter();
     let flow = list.visit(0, Direction::Forward, |element| {

@@ -321,7 +321,7 @@ impl Listpack {
 
     /// Checks every byte.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn check_invariants(&self) {
+    pub fn check_invariants(&self) {
         assert_eq!(check(self.as_bytes()), Ok(self.iter().count()));
         assert_eq!(self.allocated_bytes(), crate::ds::size_class::size_class(self.bytes()));
         let mut backwards: Vec<_> = self.rev_iter().collect();

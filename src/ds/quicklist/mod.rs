@@ -256,7 +256,7 @@ impl Quicklist {
 
     /// Checks every node.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn check_invariants(&self) {
+    pub fn check_invariants(&self) {
         let depth = self.shape.depth;
         let mut len = 0;
         for (index, node) in self.nodes.iter().enumerate() {
