@@ -126,6 +126,7 @@ impl Gathered {
             return list.for_each(0, len, forward, |element| self.add(element));
         }
         if self.range.is_empty() {
+            self.range = 0..0;
             return;
         }
         let count = self.range.len();
