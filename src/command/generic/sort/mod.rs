@@ -288,6 +288,7 @@ mod tests {
             "SORT z BY x LIMIT 1 2; SORT z BY x DESC LIMIT 1 9; SORT z BY # LIMIT 9 9",
             "[$2 $1] [$1 $2 $10] []",
         );
+        with_all("SORT l BY x BY w*; SORT l BY w* BY x", "[$3 $1 $2 $10] [$3 $1 $2 $10]");
         with_all("SORT l BY x LIMIT 9 9; SORT l BY x DESC LIMIT 4 1; SORT l LIMIT 9 9", "[] [] []");
         with_all("SORT s BY x LIMIT 1 2; SORT s BY x LIMIT 9 9", "[$2 $3] []");
         with_all("SORT s BY x STORE d; LRANGE d 0 -1", ":4 [$1 $10 $2 $3]");

@@ -80,7 +80,10 @@ impl<'a> Options<'a> {
             } else {
                 let operand = operand.ok_or(Error::SYNTAX)?;
                 if ctx.is_word(at, "by") {
-                    options.by = Some(Pattern::parse(operand));
+                    // As in Redis, a pattern without a star is not taken back by a later one.
+                    if !matches!(options.by, Some(Pattern::Element | Pattern::Nothing)) {
+                        options.by = Some(Pattern::parse(operand));
+                    }
                 } else if ctx.is_word(at, "get") {
                     options.get.push(Pattern::parse(operand));
                 } else if ctx.is_word(at, "store") && storing == Storing::Allowed {
