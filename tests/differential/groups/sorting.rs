@@ -3,7 +3,7 @@
 //! The sorted sets have a key of their own, made anew for each command: Redis 7.0 turns one that it
 //! sorts into a skip list, Carnelian leaves it as it is.
 
-use crate::grammar::Arg::{Int, Junk, Key, Maybe, OneOf, Repeat, Word};
+use crate::grammar::Arg::{Int, Junk, Maybe, OneOf, Repeat, Word};
 use crate::grammar::{Arg, Group, Row, row};
 
 pub(crate) const GROUP: Group = Group { name: "sorting", rows: ROWS };
@@ -21,7 +21,7 @@ const ELEMENT: Arg = OneOf(&[
 ]);
 
 const SORTED: Arg =
-    OneOf(&[&[Word("sort:list")], &[Word("sort:list")], &[Word("sort:set")], &[Key]]);
+    OneOf(&[&[Word("sort:list")], &[Word("sort:list")], &[Word("sort:set")], &[Word("sort:w_1")]]);
 
 /// Never with ALPHA: between values that are equal nothing decides then, while a tie of numbers goes to
 /// the element.
