@@ -167,7 +167,14 @@ mod tests {
                 6 => input.push_str("*1\r\n$x\r\n"),
                 7 => input.push_str("WAIT 1 30\r\n"),
                 8 => input.push_str("FLUSHALL\r\n"),
-                9..20 => input.push_str(&format!("INCR {key}\r\n")),
+                9 => input.push_str(&format!("SADD s {key} a b\r\nSREM s {key}\r\nSADD\r\n")),
+                10 => input.push_str(&format!("HSET h {key} 1 a\r\nHSET h {key} 1\r\n")),
+                11 => input.push_str(&format!(
+                    "*4\r\n$4\r\nZADD\r\n$1\r\nz\r\n$2\r\n{key:02}\r\n$2\r\n{key:02}\r\n"
+                )),
+                12 => input
+                    .push_str(&format!("*3\r\n$9\r\nSISMEMBER\r\n$1\r\ns\r\n$2\r\n{key:02}\r\n")),
+                13..20 => input.push_str(&format!("INCR {key}\r\n")),
                 20..40 => input.push_str(&format!("*2\r\n$4\r\nINCR\r\n$2\r\n{key:02}\r\n")),
                 _ => input.push_str(&format!("*2\r\n$3\r\nGET\r\n$2\r\n{key:02}\r\n")),
             }
