@@ -133,7 +133,8 @@ impl Node {
         let Some(mut session) = self.server.sessions.take(index) else { return };
         session.flags.remove(SessionFlags::PAUSED);
         let tail = std::mem::take(&mut session.tail);
-        if let Some(args) = session.held.take() {
+        let held = session.held.take();
+        if let Some(args) = held.filter(|_| session.closing == Closing::No) {
             self.server.lend_buffer(&mut session);
             self.run_owned(&mut session, args);
         }

@@ -9,7 +9,8 @@
 
 use std::ops::Add;
 
-use rustc_apfloat::{Float, ieee::X87DoubleExtended};
+use rustc_apfloat::ieee::{self, X87DoubleExtended};
+use rustc_apfloat::{Float, FloatConvert};
 
 use super::{float, num};
 
@@ -42,6 +43,20 @@ impl LongDouble {
             None => float::parse_body(body)?,
         };
         Some(LongDouble(if negative { -magnitude } else { magnitude }))
+    }
+
+    /// The nearest double; an infinity if it is too large, and the least one of its sign if it is not zero
+    /// but would be.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        let mut inexact = false;
+        let double: ieee::Double = self.0.convert(&mut inexact).value;
+        let bits = u64::try_from(double.to_bits()).expect("a double has 64 bits");
+        let nearest = f64::from_bits(bits);
+        if nearest == 0.0 && !self.0.is_zero() {
+            return f64::MIN_POSITIVE.copysign(nearest);
+        }
+        nearest
     }
 
     /// Exact: every `i64` fits in 64 significant bits.
@@ -217,6 +232,23 @@ fn format_shifted(significand: u64, left: u32, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_double_keeps_sign_and_what_is_not_zero() {
+        for (text, expected) in [
+            ("1.5", 1.5),
+            ("-0.1", -0.1),
+            ("0", 0.0),
+            ("1e400", f64::INFINITY),
+            ("-1e400", f64::NEG_INFINITY),
+            ("1e-400", f64::MIN_POSITIVE),
+            ("-1e-400", -f64::MIN_POSITIVE),
+            ("9223372036854775807", 9_223_372_036_854_775_808.0),
+        ] {
+            let parsed = LongDouble::parse(text.as_bytes()).expect("a number");
+            assert!(parsed.to_f64() == expected, "{text}");
+        }
+    }
     use crate::base::rng::Rng;
 
     const VECTORS: &str = include_str!("../../tests/data/float-vectors.tsv");

@@ -8,7 +8,8 @@ use super::context::Context;
 use super::dispatch::{self, Served};
 use super::server::Server;
 use super::{Error, Outcome};
-use crate::base::{float, num};
+use crate::base::long_double::LongDouble;
+use crate::base::num;
 use crate::resp::{Output, OwnedArgs};
 use crate::session::{AwaitedKeys, Blocked, ClientId, Closing, Session, SessionFlags};
 use crate::value::{self, Type};
@@ -52,11 +53,8 @@ impl Context<'_> {
     /// # Errors
     /// No number, a negative one, or one too large.
     pub fn timeout(&self, index: usize) -> Result<Option<u64>, Error> {
-        let seconds = float::parse_f64(self.args.at(index)).ok_or(TIMEOUT_NOT_A_FLOAT)?;
-        let millis = seconds * 1000.0;
-        if millis.is_nan() {
-            return Err(TIMEOUT_NOT_A_FLOAT);
-        }
+        let seconds = LongDouble::parse(self.args.at(index)).ok_or(TIMEOUT_NOT_A_FLOAT)?;
+        let millis = seconds.to_f64() * 1000.0;
         if millis >= MILLIS_END {
             return Err(TIMEOUT_OUT_OF_RANGE);
         }
@@ -171,5 +169,26 @@ impl Server {
         session.flags.insert(SessionFlags::PAUSED);
         self.resumable.push(session.index);
         self.queue_write(session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::check;
+
+    #[test]
+    fn timeouts_out_of_range_are_refused() {
+        let reply = |timeout: &str, error: &str| {
+            check(&format!("BLPOP k '{timeout}'"), &format!("-ERR timeout is {error}"));
+        };
+        for timeout in ["1e400", "inf", "1e16", "9223372036854775807", "9223372036854775"] {
+            reply(timeout, "out of range");
+        }
+        for timeout in ["-1", "-0.9999", "-1e400", "-inf"] {
+            reply(timeout, "negative");
+        }
+        for timeout in ["abc", "", "nan", " 1", "1 ", "1x"] {
+            reply(timeout, "not a float or out of range");
+        }
     }
 }

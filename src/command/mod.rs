@@ -42,6 +42,10 @@ pub use error::{Error, Outcome};
 pub use server::Server;
 pub use spec::Spec;
 
+/// A reply that may repeat elements as often as a client likes is refused beyond about so many bytes. Redis
+/// has no bound, and builds replies until memory is used up.
+const REPEATED_BYTES_MAX: usize = 1 << 30;
+
 /// The code of a command.
 pub type Handler = fn(&mut Context<'_>) -> Outcome;
 

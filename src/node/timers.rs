@@ -146,7 +146,7 @@ impl Server {
 
     fn check_idle(&mut self, session: &mut Session, now: Now) {
         let limit_s = i64::from(self.config.timeout);
-        let is_exempt = limit_s == 0 || session.blocked.is_some();
+        let is_exempt = limit_s == 0 || session.is_held_back();
         if !is_exempt && now.unix_s() - session.active_at_s > limit_s {
             tracing::debug!(client = session.id.0, "Closing idle client");
             self.close(session);

@@ -65,6 +65,8 @@ struct Connection {
     /// Whether the client has ended its half. No event will tell that again, so that the socket is to
     /// be read until its end.
     has_ended: bool,
+    /// Whether its end was read.
+    is_exhausted: bool,
 }
 
 /// The event loop.
@@ -351,7 +353,10 @@ impl Reactor {
     /// A client has sent all it will ever send. If it has only ended its half, it still gets the
     /// replies to that.
     fn end_of_input(&mut self, index: usize) {
-        self.note_end(index);
+        if let Some(Some(connection)) = self.connections.get_mut(index) {
+            connection.has_ended = true;
+            connection.is_exhausted = true;
+        }
         let server = &mut self.node.server;
         match server.sessions.get_mut(index) {
             Some(session) if !session.output.is_empty() => {
@@ -408,7 +413,12 @@ impl Reactor {
         }
     }
 
+    /// Gives a client back what was to be put in front of its input. Nothing was taken of one that is held
+    /// back: what it keeps stays as it is.
     fn restore_tail(&mut self, index: usize, tail: Vec<u8>) {
+        if tail.is_empty() {
+            return;
+        }
         if let Some(session) = self.node.server.sessions.get_mut(index) {
             session.tail = tail;
         }
@@ -525,7 +535,7 @@ impl Reactor {
     fn close_gently(&mut self, index: usize) {
         let connection = self.connections.get_mut(index).and_then(Option::take);
         self.node.disconnected(index);
-        if let Some(connection) = connection.filter(|connection| !connection.has_ended) {
+        if let Some(connection) = connection.filter(|connection| !connection.is_exhausted) {
             let (registry, now_ms) = (self.poll.registry(), self.woken.mono_ms());
             self.lingerers.add(connection.stream, Registered::Yes, registry, now_ms);
         }

@@ -107,8 +107,10 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     log::set_role(Role::Primary);
     banner::print(&loaded.config);
     tracing::info!("Server initialized");
-    for listener in listeners.borrow().iter() {
-        let kind = if listener.is_unix() { "unix" } else { "tcp" };
+    let kind_of = |listener: &listen::Listener| if listener.is_unix() { "unix" } else { "tcp" };
+    let mut kinds: Vec<&str> = listeners.borrow().iter().map(kind_of).collect();
+    kinds.dedup(); // one line for all addresses
+    for kind in kinds {
         tracing::info!("Ready to accept connections {kind}");
     }
     supervisor.notify(Notice::Status("Ready to accept connections"));

@@ -161,3 +161,24 @@ fn too_much_input_during_a_pause_closes_the_connection() {
     assert_eq!(writer.read_to_end(), b"");
     assert_eq!(figure(&mut keeper, "client_query_buffer_limit_disconnections"), 1);
 }
+
+#[test]
+fn what_a_waiting_client_sent_survives_a_read_that_finds_nothing() {
+    let server = Server::start();
+    let mut sleeper = accepted(&server);
+    let mut waiting = accepted(&server);
+    // All of it is there when the server wakes, and fills its buffer to the last byte, so that it reads
+    // once more.
+    let mut input = b"BLPOP k 0\r\n".to_vec();
+    let pings = (65_536 - input.len()) / 6;
+    input.extend(b"PING\r\n".repeat(pings));
+    input.resize(65_536, b'\n');
+    sleeper.send(b"DEBUG SLEEP 0.3\r\n");
+    waiting.send(&input);
+    assert_eq!(sleeper.reply().to_string(), "+OK");
+    sleeper.check("RPUSH k v", ":1");
+    assert_eq!(waiting.reply().to_string(), "[$k $v]");
+    for _ in 0..pings {
+        assert_eq!(waiting.reply().to_string(), "+PONG");
+    }
+}

@@ -4,7 +4,7 @@ use super::hash_in;
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
-use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::command::{Command, Context, Error, Outcome, REPEATED_BYTES_MAX, Spec};
 use crate::resp::{Output, Protocol};
 use crate::value::HashRef;
 use crate::value::hash::Named;
@@ -136,6 +136,11 @@ impl Reply<'_> {
     }
 }
 
+/// Whether drawing finds a field that has not expired soon.
+fn is_mostly_live(hash: HashRef<'_>, now_ms: i64) -> bool {
+    hash.live_len(now_ms) >= hash.len() / 2
+}
+
 /// Fields drawn so many times, each time any of them.
 fn reply_independent(
     reply: &mut Reply<'_>,
@@ -151,19 +156,24 @@ fn reply_independent(
         reply.head(0);
         return Ok(());
     }
+    let point = reply.out.checkpoint();
     reply.head(num::usize_of(count));
-    match hash {
-        HashRef::Table(_) => {
-            for _ in 0..count {
-                reply.field(hash.random(rng, now_ms).expect("a field that has not expired"));
-            }
+    // Finding a field by its number walks through the others, and drawing until one has not expired takes
+    // long if most have: better know all places then.
+    let places: Option<Vec<_>> = match hash {
+        HashRef::Table(_) if is_mostly_live(hash, now_ms) => None,
+        HashRef::Table(_) | HashRef::Pack(_) | HashRef::ExpiringPack(_) => {
+            Some(hash.iter().filter(|field| field.is_live(now_ms)).collect())
         }
-        // Finding a field by its number walks through the others: better know all places.
-        HashRef::Pack(_) | HashRef::ExpiringPack(_) => {
-            let fields: Vec<_> = hash.iter().filter(|field| field.is_live(now_ms)).collect();
-            for _ in 0..count {
-                reply.field(fields[rng.below_usize(fields.len())]);
-            }
+    };
+    for _ in 0..count {
+        reply.field(match &places {
+            Some(fields) => fields[rng.below_usize(fields.len())],
+            None => hash.random(rng, now_ms).expect("a field that has not expired"),
+        });
+        if reply.out.pending_bytes() > REPEATED_BYTES_MAX {
+            reply.out.roll_back(point);
+            return Err(OUT_OF_RANGE);
         }
     }
     Ok(())
@@ -182,6 +192,7 @@ fn reply_distinct(
     reply.head(left);
     if let HashRef::Table(_) = hash
         && left < len / SPARSE_ONE_IN
+        && is_mostly_live(hash, now_ms)
     {
         let mut drawn = HashSet::with_capacity(left);
         while left > 0 {

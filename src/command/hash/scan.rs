@@ -44,7 +44,11 @@ fn hscan(ctx: &mut Context<'_>) -> Outcome {
     }
     let options = WalkOptions::parse(ctx, 3, Walked::Fields)?;
     let found = ctx.server.keyspace.read_hash(scope, key)?;
-    let Some(hash) = hash_in(&found) else { return Ok(()) };
+    let Some(hash) = hash_in(&found) else {
+        // The last of many fields that had expired are removed now.
+        cursor::reply_head(&mut ctx.session.output, 0, 0);
+        return Ok(());
+    };
     let mut digits = Digits::new();
     let mut wanted =
         |field: &Named<'_>| field.is_live(now_ms) && options.matches(field.name.text(&mut digits));
@@ -76,4 +80,23 @@ fn hscan(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn a_hash_of_many_fields_that_have_expired_is_walked_as_nothing() {
+        let fields: Vec<String> = (0..600).map(|n| format!("f{n}")).collect();
+        let mut bench = Bench::new();
+        for field in &fields {
+            bench.raw(&["HSET", "h", field, "v"]);
+        }
+        let mut words = vec!["HPEXPIRE", "h", "1", "FIELDS", "600"];
+        words.extend(fields.iter().map(String::as_str));
+        bench.raw(&words);
+        bench.pass(10);
+        bench.check("HSCAN h 0; EXISTS h", "[$0 []] :0");
+    }
 }

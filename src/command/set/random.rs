@@ -4,7 +4,7 @@ use super::{put, set_of};
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
-use crate::command::{Command, Context, Error, Outcome, Server, Spec};
+use crate::command::{Command, Context, Error, Outcome, REPEATED_BYTES_MAX, Server, Spec};
 use crate::ds::listpack::Element;
 use crate::resp::Output;
 use crate::store::Free;
@@ -147,9 +147,25 @@ fn reply_repeated(set: SetRef<'_>, count: u64, rng: &mut Rng, out: &mut Output) 
     if count > REPEATED_MAX {
         return Err(TOO_MANY_REPEATED);
     }
+    let point = out.checkpoint();
     out.array(num::usize_of(count));
+    // Whose members are found one behind the other: better know all places.
+    let places: Option<Vec<_>> = match set {
+        SetRef::Listing(_) => Some(set.into_iter().collect()),
+        SetRef::Integers(_) | SetRef::Table(_) => None,
+    };
     for _ in 0..count {
-        put(out, set.random(rng).expect("no key holds an empty set"));
+        put(
+            out,
+            match &places {
+                Some(members) => members[rng.below_usize(members.len())],
+                None => set.random(rng).expect("no key holds an empty set"),
+            },
+        );
+        if out.pending_bytes() > REPEATED_BYTES_MAX {
+            out.roll_back(point);
+            return Err(TOO_MANY_REPEATED);
+        }
     }
     Ok(())
 }

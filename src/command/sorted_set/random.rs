@@ -5,7 +5,7 @@ use super::view;
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
-use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::command::{Command, Context, Error, Outcome, REPEATED_BYTES_MAX, Spec};
 use crate::resp::Output;
 use crate::value::SortedSetRef;
 use crate::value::sorted_set::Direction;
@@ -83,7 +83,7 @@ fn zrandmember(ctx: &mut Context<'_>) -> Outcome {
         }
         Some(set) if count < 0 => {
             let count = num::usize_of(count.unsigned_abs());
-            repeated(out, &mut ctx.server.rng, set, count, form);
+            repeated(out, &mut ctx.server.rng, set, count, form)?;
         }
         Some(set) => {
             let count = num::usize_of(count.unsigned_abs());
@@ -105,13 +105,32 @@ fn one(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// So many members, each drawn from all.
-fn repeated(out: &mut Output, rng: &mut Rng, set: SortedSetRef<'_>, count: usize, form: Form) {
+fn repeated(
+    out: &mut Output,
+    rng: &mut Rng,
+    set: SortedSetRef<'_>,
+    count: usize,
+    form: Form,
+) -> Outcome {
+    let point = out.checkpoint();
     out.array(form.len(count));
+    // Whose members are found one behind the other: better know all places.
+    let places: Option<Vec<_>> = match set {
+        SortedSetRef::Packed(_) => Some(set.iter().collect()),
+        SortedSetRef::Scored(_) => None,
+    };
     for _ in 0..count {
-        if let Some((member, score)) = set.random(rng) {
-            form.write(out, member, score);
+        let (member, score) = match &places {
+            Some(members) => members[rng.below_usize(members.len())],
+            None => set.random(rng).expect("no key holds an empty sorted set"),
+        };
+        form.write(out, member, score);
+        if out.pending_bytes() > REPEATED_BYTES_MAX {
+            out.roll_back(point);
+            return Err(TOO_MANY_REPEATED);
         }
     }
+    Ok(())
 }
 
 /// So many different members, or all.

@@ -240,8 +240,8 @@ impl Node {
             Body::Plain(text) => (&**text, Form::Plain),
             Body::Squeezed(_) => return,
         };
-        // The compressor counts in 32 bits.
-        if bytes.len() < SQUEEZE_LEN_MIN || u32::try_from(bytes.len()).is_err() {
+        // The crate that decompresses counts in 31 bits.
+        if bytes.len() < SQUEEZE_LEN_MIN || i32::try_from(bytes.len()).is_err() {
             return;
         }
         if let Some(lzf) = lzf::compress(bytes, bytes.len() - SQUEEZE_GAIN_MIN) {

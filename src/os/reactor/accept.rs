@@ -125,7 +125,13 @@ impl Reactor {
         if self.connections.len() <= index {
             self.connections.resize_with(index + 1, || None);
         }
-        let fresh = Connection { stream, generation, is_unread: false, has_ended: false };
+        let fresh = Connection {
+            stream,
+            generation,
+            is_unread: false,
+            has_ended: false,
+            is_exhausted: false,
+        };
         self.connections[index] = Some(fresh);
     }
 }

@@ -22,7 +22,7 @@ impl Limits {
     #[inline]
     pub fn of(config: &Config, hash_key: HashKey) -> Self {
         Self {
-            integers_len_max: config.set_max_intset_entries.min(intset::LEN_MAX),
+            integers_len_max: config.set_max_intset_entries.min(intset::LEN_MAX - 1),
             listing_len_max: config.set_max_listpack_entries,
             member_bytes_max: config.set_max_listpack_value,
             hash_key,

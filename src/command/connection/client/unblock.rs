@@ -4,7 +4,7 @@ use super::too_many_arguments;
 use crate::command::blocking::Ending;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
-use crate::session::ClientId;
+use crate::session::{ClientId, Closing};
 
 /// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 pub(super) static UNBLOCK: Command =
@@ -50,7 +50,8 @@ fn unblock(ctx: &mut Context<'_>) -> Outcome {
     let index = u64::try_from(number).ok().and_then(|id| sessions.index_of(ClientId(id)));
     // There is none at the place of the client that asks.
     let unblocked = index.and_then(|index| sessions.take(index)).is_some_and(|mut session| {
-        let unblocked = ctx.server.unblock(&mut session, ending).is_some();
+        let stays = session.closing == Closing::No;
+        let unblocked = stays && ctx.server.unblock(&mut session, ending).is_some();
         ctx.server.sessions.put(session);
         unblocked
     });
