@@ -15,6 +15,7 @@ pub mod hll;
 pub mod host;
 pub mod inline;
 pub mod input;
+pub mod intset;
 pub mod listpack;
 pub mod quicklist;
 pub mod reply;
@@ -34,6 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("hash", hash::run),
     ("hll", hll::run),
     ("inline", inline::run),
+    ("intset", intset::run),
     ("listpack", listpack::run),
     ("quicklist", quicklist::run),
     ("resp", resp::run),

@@ -613,7 +613,7 @@ unsafe impl Thin for IntSet {
 #[cfg(any(test, fuzzing))]
 impl IntSet {
     /// Checks everything the module promises. O(n).
-    pub(crate) fn check_invariants(&self) {
+    pub fn check_invariants(&self) {
         assert_eq!(self.ints().disorder(), None, "integers ascend");
         let widest = self.iter().map(Encoding::of_value).max();
         assert!(widest.is_none_or(|widest| widest <= self.encoding()));
