@@ -312,7 +312,7 @@ impl List {
         };
         let (others, capacity) = (self.node(next).len(), self.node(next).capacity());
         let both = len + others;
-        let half = (both / 2).max(both - capacity);
+        let half = (both / 2).max(both.saturating_sub(capacity));
         // Tall nodes have less room than others, so this may leave more than the node has.
         if half + GIVEN_MIN <= len {
             return self.balance(path, half);

@@ -200,3 +200,22 @@ fn a_score_that_keeps_the_order_changes_in_place() {
     }
     set.check_invariants();
 }
+
+#[test]
+fn random_insertion_keeps_what_it_promises_under_every_secret() {
+    for seed in 0..400 {
+        let mut rng = Rng::seeded(seed);
+        let mut set = ScoredSet::new(HashKey::new(seed, 7));
+        let range = [10, 1000, 1 << 40][rng.below_usize(3)];
+        for n in 0..200 + rng.below(2500) {
+            let score = num::f64_of_u64(rng.below(range));
+            let name = format!("m{}", rng.below(if n % 2 == 0 { 5000 } else { 50 }));
+            if rng.below(5) == 0 {
+                set.remove(name.as_bytes());
+            } else {
+                set.update(name.as_bytes(), Some(score), |_| Some(score));
+            }
+        }
+        set.check_invariants();
+    }
+}
