@@ -15,6 +15,8 @@ pub mod value;
 
 pub mod store;
 
+pub mod persist;
+
 pub mod session;
 
 pub mod command;
