@@ -1,4 +1,7 @@
 //! Persistence: snapshots (RDB) and the append-only file (AOF), as bytes. Files, forks and fsync are in
 //! `os/`.
 
+mod progress;
 pub mod rdb;
+
+pub use progress::Progress;
