@@ -4,6 +4,7 @@
 pub mod ascii;
 pub mod bits;
 pub mod crc16;
+pub mod crc64;
 pub mod float;
 pub mod geo;
 pub mod glob;
