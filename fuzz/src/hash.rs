@@ -121,7 +121,7 @@ impl Pair {
         let now_ms = self.rules.now_ms;
         let due = self.oracle.values().filter(|known| !is_live(known, now_ms)).count();
         let is_table = self.hash.as_ref().encoding() == "hashtable";
-        let removed = self.hash.expire(now_ms, max);
+        let removed = self.hash.expire(now_ms, max, |_| ());
         assert_eq!(removed, if is_table { due.min(max) } else { due });
         let hash = self.hash.as_ref();
         self.oracle

@@ -106,6 +106,7 @@ impl Server {
                 self.serve_waiting_for(db, &key);
             }
         }
+        self.record_removals();
     }
 
     fn serve_waiting_for(&mut self, db: usize, key: &[u8]) {

@@ -2,11 +2,12 @@
 //! count it.
 
 use super::context::{Context, KeyHashes};
+use super::effects;
 use super::error::printed;
 use super::server::{PauseKind, Server};
 use super::spec::Flags;
 use super::table::{CommandId, CommandTable, Registered};
-use super::{Error, Outcome};
+use super::{Error, Handler, Outcome};
 use crate::base::num;
 use crate::config::Permission;
 use crate::resp::parse::Trust;
@@ -63,7 +64,8 @@ pub fn execute(
     let handler = registered.command.handler.expect("a command without code fails its arity");
     session.commands += 1;
     let point = session.output.checkpoint();
-    let outcome = handler(&mut Context { args, session, server, id, hashes });
+    let mut ctx = Context { args, session, server, id, hashes };
+    let outcome = call(handler, &mut ctx);
     if session.blocked.is_some() {
         return (Flow::Blocked, started); // counted when it gets its reply
     }
@@ -75,6 +77,12 @@ pub fn execute(
         settle_reply_mode(session, point);
     }
     (Flow::Done, ended)
+}
+
+/// Runs a command's code; what it changed is recorded if somebody listens.
+#[inline]
+fn call(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
+    if ctx.server.effects.wanted() { effects::run(handler, ctx) } else { handler(ctx) }
 }
 
 /// Whether a name begins a line of a web request: a browser that some page told to post to this port
@@ -128,7 +136,7 @@ pub fn execute_again(
     let handler = server.commands.get(id).command.handler.expect("it was executed before");
     let point = session.output.checkpoint();
     let outcome = check(server, session, id).and_then(|()| {
-        handler(&mut Context { args, session, server, id, hashes: KeyHashes::default() })
+        call(handler, &mut Context { args, session, server, id, hashes: KeyHashes::default() })
     });
     if outcome.is_ok() && session.output.checkpoint() == point {
         return Served::No;

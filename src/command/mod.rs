@@ -12,6 +12,7 @@ pub mod context;
 pub mod cursor;
 pub mod debug;
 pub mod dispatch;
+pub mod effects;
 pub mod error;
 pub mod expiry;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The server's whole state: what the single thread owns.
 
 use super::buffers::ReplyBuffers;
+use super::effects::Effects;
 use super::host::Host;
 use super::latency::LatencyMonitor;
 use super::stats::Stats;
@@ -84,6 +85,8 @@ pub struct Server {
     pub sessions: Sessions,
     /// The commands and their figures.
     pub commands: CommandTable,
+    /// What commands changed, for who repeats it elsewhere.
+    pub effects: Effects,
     /// Counters.
     pub stats: Stats,
     /// What took too long.
@@ -179,6 +182,7 @@ impl Server {
             keyspace,
             sessions: Sessions::default(),
             commands: CommandTable::default(),
+            effects: Effects::default(),
             stats: Stats::default(),
             latency: LatencyMonitor::default(),
             now,

@@ -4,10 +4,11 @@
 //! spaces, quotes as in redis-cli; replies by their type's byte and content, nulls as `$_`, `*_` or
 //! `_`, aggregates in brackets: `check("SET k v; GET k; MGET k x", "+OK $v [$v $_]")`.
 
-use super::context::KeyHashes;
+use super::context::{Context, KeyHashes};
 use super::dispatch::{self, Flow};
 use super::host::{CpuUse, Crash, Facts, Host, MemoryUse};
 use super::server::{Now, Server};
+use super::{Handler, effects};
 use crate::base::hash::HashKey;
 use crate::base::quote;
 use crate::base::rng::Rng;
@@ -142,6 +143,23 @@ impl Bench {
         reply
     }
 
+    /// Runs a handler as if it were a command's.
+    pub(crate) fn handle(&mut self, handler: Handler, words: &[&str]) {
+        let args: OwnedArgs = words.iter().collect();
+        let Self { server, session } = self;
+        let id = server.commands.find(b"ping").expect("it exists");
+        let hashes = KeyHashes::default();
+        let mut ctx = Context { args: args.as_args(), session, server, id, hashes };
+        effects::run(handler, &mut ctx).expect("it succeeds");
+    }
+
+    /// Executes a script, whatever the replies.
+    pub(crate) fn run(&mut self, script: &str) {
+        for line in script.split(';') {
+            self.raw(&quote::split_args(line.trim().as_bytes()).expect("balanced quotes"));
+        }
+    }
+
     /// Executes a script and compares the replies.
     #[track_caller]
     pub(crate) fn check(&mut self, script: &str, expected: &str) {
@@ -158,6 +176,20 @@ impl Bench {
         }
         assert_eq!(replies.join(" "), expected, "replies to {script}");
     }
+}
+
+/// Takes what a server recorded of changes, as text.
+pub(crate) fn recorded(server: &mut Server) -> String {
+    let bytes = server.effects.take();
+    let mut rest = bytes.as_slice();
+    let mut commands = Vec::new();
+    while !rest.is_empty() {
+        let count: usize = line(&mut rest)[1..].parse().expect("a count");
+        let words: Vec<String> = (0..count).map(|_| render(&mut rest)[1..].to_owned()).collect();
+        let shown = |word: &String| if word.is_empty() { "''".to_owned() } else { word.clone() };
+        commands.push(words.iter().map(shown).collect::<Vec<_>>().join(" "));
+    }
+    commands.join("|")
 }
 
 /// Executes a script on an empty server and compares the replies.

@@ -141,6 +141,7 @@ impl Server {
         let spent = (self.ticks)() - started;
         self.stats.expire_cycle_us += spent / 1000;
         self.stats.expired_time_cap_reached += u64::from(out_of_time);
+        self.record_removals();
         self.drop_garbage();
     }
 

@@ -79,6 +79,7 @@ impl Keyspace {
             if let Some(entry) = self.dbs[db].dict.remove(key.hash, key.bytes) {
                 self.dbs[db].field_deadlines.leave(&entry);
                 self.expired += 1;
+                self.removals.expired(db, key.bytes);
                 self.discard(entry, Free::Here);
             }
         }

@@ -161,6 +161,8 @@ impl Keyspace {
     /// Removes up to `max` fields that have expired from what may be a hash, and the key with the last.
     fn expire_fields_of(&mut self, db: usize, key: Key<'_>, max: usize) {
         let now_ms = self.now_ms;
+        let is_logged = self.removals.is_wanted();
+        let mut names: Vec<Box<[u8]>> = Vec::new();
         let Some(mut slot) = self.live(db, key) else { return };
         let before = next_expiry(&slot.get());
         if before.is_none_or(|at_ms| at_ms > now_ms) {
@@ -171,12 +173,17 @@ impl Keyspace {
             let mut payload = entry.payload_mut().expect("a hash has an allocation of its own");
             let hash = <Hash as crate::value::Collection>::of_mut(&mut payload)
                 .expect("only hashes have fields that expire");
-            let removed = hash.expire(now_ms, max);
+            let removed = hash.expire(now_ms, max, |name| {
+                if is_logged {
+                    names.push(name.into());
+                }
+            });
             (removed, hash.as_ref().next_expiry(), hash.as_ref().is_empty())
         };
         let emptied = is_empty.then(|| slot.remove());
         self.dbs[db].field_deadlines.change(key.bytes, before, after);
         self.expired_fields += crate::base::num::u64_of(removed);
+        self.removals.expired_fields(db, key.bytes, names);
         if let Some(entry) = emptied {
             discard(&mut self.garbage, entry, Free::Here);
         }

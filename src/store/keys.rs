@@ -24,7 +24,7 @@ impl Keyspace {
     pub fn put(&mut self, db: usize, key: Key<'_>, entry: Entry, free: Free) {
         debug_assert_eq!(key.bytes, entry.key());
         let mark = mark_of(entry.expiry());
-        let Self { dbs, now_ms, expired, garbage, .. } = self;
+        let Self { dbs, now_ms, expired, garbage, removals, .. } = self;
         let Db { dict, field_deadlines, .. } = &mut dbs[db];
         let next = next_expiry(&entry);
         match dict.entry(key.hash, key.bytes) {
@@ -35,7 +35,10 @@ impl Keyspace {
                 let old = slot.replace(entry);
                 slot.set_mark(mark);
                 field_deadlines.leave(&old);
-                *expired += u64::from(old.expiry().is_some_and(|at_ms| at_ms <= *now_ms));
+                if old.expiry().is_some_and(|at_ms| at_ms <= *now_ms) {
+                    *expired += 1;
+                    removals.expired(db, key.bytes);
+                }
                 discard(garbage, old, free);
             }
         }

@@ -8,12 +8,14 @@ mod db;
 mod expire;
 mod fields;
 mod keys;
+mod removed;
 
 pub use crate::ds::dict::Prefetch;
 pub use access::{AccessPolicy, lfu_decayed, lfu_initial, lfu_touched};
 pub use awaited::Awaited;
 pub use collections::WrongType;
 pub use db::Db;
+pub use removed::{Removals, Removed, What, Why};
 
 use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
@@ -108,6 +110,8 @@ pub struct Keyspace {
     expire_fields_db: usize,
     /// Keys that clients wait for.
     pub awaited: Awaited,
+    /// What expired.
+    pub removals: Removals,
     /// Lookups that found a key, and that found none.
     pub hits: u64,
     /// See `hits`.
@@ -135,6 +139,7 @@ impl Keyspace {
             expire_db: 0,
             expire_fields_db: 0,
             awaited: Awaited::default(),
+            removals: Removals::default(),
             hits: 0,
             misses: 0,
             expired: 0,
@@ -219,15 +224,17 @@ impl Keyspace {
     /// The slot of a key that has not expired; one that has is removed.
     #[inline]
     fn live(&mut self, db: usize, key: Key<'_>) -> Option<Slot<'_>> {
-        let Self { dbs, now_ms, expired, garbage, .. } = self;
-        live(&mut dbs[db], key, *now_ms, expired, garbage)
+        let Self { dbs, now_ms, expired, garbage, removals, .. } = self;
+        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals };
+        live(&mut dbs[db], key, reaper)
     }
 
     /// The entry of a key, to read. Counts as a hit or miss and as an access.
     #[inline]
     pub fn read(&mut self, scope: Scope, key: Key<'_>) -> Option<Ref<'_, Entry>> {
-        let Self { dbs, now_ms, expired, garbage, hits, misses, policy, rng, .. } = self;
-        let Some(slot) = live(&mut dbs[scope.db], key, *now_ms, expired, garbage) else {
+        let Self { dbs, now_ms, expired, garbage, removals, hits, misses, policy, rng, .. } = self;
+        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals };
+        let Some(slot) = live(&mut dbs[scope.db], key, reaper) else {
             *misses += 1;
             return None;
         };
@@ -241,8 +248,9 @@ impl Keyspace {
     /// As [`Keyspace::read`], but the entry may be changed in ways that readers do not see.
     #[inline]
     pub fn read_mut(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
-        let Self { dbs, now_ms, expired, garbage, hits, misses, policy, rng, .. } = self;
-        let Some(slot) = live(&mut dbs[scope.db], key, *now_ms, expired, garbage) else {
+        let Self { dbs, now_ms, expired, garbage, removals, hits, misses, policy, rng, .. } = self;
+        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals };
+        let Some(slot) = live(&mut dbs[scope.db], key, reaper) else {
             *misses += 1;
             return None;
         };
@@ -285,8 +293,9 @@ impl Keyspace {
     /// change in `dirty`.
     #[inline]
     pub fn write(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
-        let Self { dbs, now_ms, expired, garbage, policy, rng, .. } = self;
-        let slot = live(&mut dbs[scope.db], key, *now_ms, expired, garbage)?;
+        let Self { dbs, now_ms, expired, garbage, removals, policy, rng, .. } = self;
+        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals };
+        let slot = live(&mut dbs[scope.db], key, reaper)?;
         if scope.touch == Touch::Yes {
             touch(&slot, *policy, rng);
         }
@@ -336,8 +345,9 @@ impl Keyspace {
         expiry: Option<i64>,
         keep: KeepTtl,
     ) {
-        let Self { dbs, now_ms, expired, garbage, policy, rng, .. } = self;
-        let Some(mut slot) = live(&mut dbs[db], key, *now_ms, expired, garbage) else {
+        let Self { dbs, now_ms, expired, garbage, removals, policy, rng, .. } = self;
+        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals };
+        let Some(mut slot) = live(&mut dbs[db], key, reaper) else {
             return self.insert(db, key, value, expiry);
         };
         // A key keeps its frequency when it gets another value.
@@ -362,7 +372,7 @@ impl Keyspace {
     /// written over the old one.
     #[inline]
     pub fn set_string(&mut self, db: usize, key: Key<'_>, bytes: &[u8], expiry: Option<i64>) {
-        let Self { dbs, now_ms, expired, garbage, policy, rng, .. } = self;
+        let Self { dbs, now_ms, expired, garbage, removals, policy, rng, .. } = self;
         let mut slot = match dbs[db].dict.entry(key.hash, key.bytes) {
             dict::Entry::Vacant(vacant) => {
                 let value = string::new_value(bytes);
@@ -375,6 +385,7 @@ impl Keyspace {
         let mut access = policy.touched(slot.get().access(), policy.draw(rng));
         if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= *now_ms) {
             *expired += 1;
+            removals.expired(db, key.bytes);
             access = policy.initial();
         }
         if slot.mark() == mark_of(expiry) {
@@ -487,21 +498,25 @@ fn mark_of(expiry: Option<i64>) -> Mark {
     if expiry.is_some() { Mark::Set } else { Mark::Clear }
 }
 
-#[inline]
-fn live<'a>(
-    db: &'a mut Db,
-    key: Key<'_>,
+/// What happens to a key whose time has come.
+struct Reaper<'a> {
+    db: usize,
     now_ms: i64,
-    expired: &mut u64,
-    garbage: &mut Vec<Garbage>,
-) -> Option<Slot<'a>> {
+    expired: &'a mut u64,
+    garbage: &'a mut Vec<Garbage>,
+    removals: &'a mut Removals,
+}
+
+#[inline]
+fn live<'a>(db: &'a mut Db, key: Key<'_>, reaper: Reaper<'_>) -> Option<Slot<'a>> {
     let Db { dict, field_deadlines, .. } = db;
     let slot = dict.find_mut(key.hash, key.bytes)?;
-    if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= now_ms) {
-        *expired += 1;
+    if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= reaper.now_ms) {
+        *reaper.expired += 1;
+        reaper.removals.expired(reaper.db, key.bytes);
         let entry = slot.remove();
         field_deadlines.leave(&entry);
-        discard(garbage, entry, Free::Here);
+        discard(reaper.garbage, entry, Free::Here);
         return None;
     }
     Some(slot)

@@ -374,12 +374,13 @@ impl Hash {
         }
     }
 
-    /// Removes fields that have expired, of a table up to `max`; returns how many.
-    pub fn expire(&mut self, now_ms: i64, max: usize) -> usize {
+    /// Removes fields that have expired, of a table up to `max`, and gives the name of each to `gone`;
+    /// returns how many.
+    pub fn expire(&mut self, now_ms: i64, max: usize, gone: impl FnMut(&[u8])) -> usize {
         match self {
             Self::Pack(_) => 0,
-            Self::ExpiringPack(pack) => pack::expire(pack, now_ms),
-            Self::Table(table) => table.expire(now_ms, max),
+            Self::ExpiringPack(pack) => pack::expire(pack, now_ms, gone),
+            Self::Table(table) => table.expire(now_ms, max, gone),
         }
     }
 

@@ -157,10 +157,14 @@ pub(super) fn next_expiry(pack: &Listpack) -> Option<i64> {
     fields(pack, Form::Expiring).next()?.expiry
 }
 
-/// Removes the fields that have expired; returns how many. O(bytes).
-pub(super) fn expire(pack: &mut Listpack, now_ms: i64) -> usize {
+/// Removes the fields that have expired and gives the name of each to `gone`; returns how many. O(bytes).
+pub(super) fn expire(pack: &mut Listpack, now_ms: i64, mut gone: impl FnMut(&[u8])) -> usize {
     let is_due = |field: &Packed<'_>| field.expiry.is_some_and(|at_ms| at_ms <= now_ms);
-    let due = fields(pack, Form::Expiring).take_while(is_due).count();
+    let mut due = 0;
+    for field in fields(pack, Form::Expiring).take_while(is_due) {
+        gone(&field.name.to_vec());
+        due += 1;
+    }
     if due > 0 {
         pack.delete_range(0, due * Form::Expiring.elements());
     }

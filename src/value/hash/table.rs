@@ -179,7 +179,7 @@ impl Table {
     }
 
     /// Removes up to `max` fields that have expired; returns how many. O(removed log n).
-    pub fn expire(&mut self, now_ms: i64, max: usize) -> usize {
+    pub fn expire(&mut self, now_ms: i64, max: usize, mut gone: impl FnMut(&[u8])) -> usize {
         let mut removed = 0;
         while removed < max
             && let Some(&(at_ms, hash)) = self.deadlines.first()
@@ -187,7 +187,7 @@ impl Table {
         {
             let due = self.fields.find_by_hash(hash, |field| field.expiry() == Some(at_ms));
             if let Some(slot) = due {
-                drop(slot.remove());
+                gone(slot.remove().name());
                 removed += 1;
             }
             self.forget_deadline(at_ms, hash);

@@ -75,7 +75,7 @@ fn step(hash: &mut Hash, oracle: &mut Oracle, rng: &mut Rng, rules: &Rules) {
         _ => {
             let due = oracle.values().filter(|known| !is_live(known)).count();
             let max = [usize::MAX, 2][rng.below_usize(2)];
-            let removed = hash.expire(now_ms, max);
+            let removed = hash.expire(now_ms, max, |_| ());
             assert!(removed == due || removed == max);
             oracle
                 .retain(|name, known| is_live(known) || hash.as_ref().find(name, NEVER).is_some());
@@ -94,7 +94,7 @@ fn random_changes_agree_with_a_tree() {
             rules.now_ms += num::i64_of(rng.below_usize(3));
             if hash.as_ref().encoding() != "hashtable" {
                 // Whoever changes a listpack has removed what expired from it.
-                hash.expire(rules.now_ms, 0);
+                hash.expire(rules.now_ms, 0, |_| ());
                 oracle.retain(|_, known| known.1.is_none_or(|at_ms| at_ms > rules.now_ms));
             }
             step(&mut hash, &mut oracle, &mut rng, &rules);
@@ -172,10 +172,10 @@ fn names_of_equal_expiry_are_expired_one_by_one_from_a_table() {
         set(&mut hash, name.as_bytes(), b"v", &rules);
         hash.set_expiry(name.as_bytes(), Some(5));
     }
-    assert_eq!((hash.expire(4, 10), hash.expire(5, 10)), (0, 10));
+    assert_eq!((hash.expire(4, 10, |_| ()), hash.expire(5, 10, |_| ())), (0, 10));
     assert_eq!((hash.as_ref().len(), hash.as_ref().live_len(5)), (990, 0));
     assert_eq!(hash.as_ref().random(&mut Rng::seeded(1), 5).map(|field| field.expiry), None);
-    assert_eq!(hash.expire(5, usize::MAX), 990);
+    assert_eq!(hash.expire(5, usize::MAX, |_| ()), 990);
     assert_eq!((hash.as_ref().len(), hash.as_ref().next_expiry()), (0, None));
     hash.check_invariants();
 }
