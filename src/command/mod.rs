@@ -27,6 +27,8 @@ pub mod keys;
 pub mod latency;
 pub mod list;
 pub mod memory;
+pub mod quiet_host;
+pub mod replay;
 pub mod server;
 pub mod set;
 pub mod sorted_set;

@@ -135,7 +135,8 @@ mod tests {
 
     const CALLER: Caller = Caller { peer: Peer::Local, data_set: DataSet::Ready };
 
-    /// What `CONFIG GET *` of Redis 7.4 prints on a fresh server, but for `dir`.
+    /// What `CONFIG GET *` of Redis 7.4 prints on a fresh server, but for `dir` and for directives of its
+    /// successors and our own.
     const REDIS_DEFAULTS: &str = include_str!("defaults.tsv");
 
     fn names(config: &Config, patterns: &[&str]) -> Vec<String> {
@@ -166,7 +167,7 @@ mod tests {
         let expected: BTreeSet<_> = REDIS_DEFAULTS
             .lines()
             .map(|line| line.split_once('\t').unwrap().0)
-            .chain(["dir", "log-format"])
+            .chain(["aof-load-corrupt-tail-max-size", "dir", "log-format"])
             .map(str::to_owned)
             .collect();
         assert_eq!(listed, expected);

@@ -58,6 +58,18 @@ impl<'a> Args<'a> {
         (start.min(args.len())..args.len()).map(move |index| args.at(index))
     }
 
+    /// The same with bytes of their own; long ones that have a buffer of their own are shared.
+    pub fn to_owned(&self) -> OwnedArgs {
+        let mut owned = OwnedArgs::default();
+        for index in 0..self.len() {
+            match self.shared(index) {
+                Some(bytes) => owned.push_shared(bytes.clone()),
+                None => owned.push(self.at(index)),
+            }
+        }
+        owned
+    }
+
     /// The same without the first `count` arguments.
     #[must_use]
     pub fn skip(&self, count: usize) -> Self {
@@ -93,6 +105,13 @@ impl OwnedArgs {
         let start = num::u32_of(self.buf.len(), invariant);
         self.spans.push(Span { start, len: num::u32_of(arg.len(), invariant) });
         self.buf.extend_from_slice(arg);
+    }
+
+    /// Adds a long argument by reference.
+    fn push_shared(&mut self, bytes: Bytes) {
+        let index = num::u32_of(self.big.len(), "spans of arguments are counted in 32 bits");
+        self.spans.push(Span { start: Span::BIG, len: index });
+        self.big.push(bytes);
     }
 
     /// A view of them.
@@ -132,6 +151,10 @@ mod tests {
         assert_eq!(args.shared(1).map(|bytes| bytes.as_ptr()), Some(big[0].as_ptr()));
         assert_eq!(args.from(1).collect::<Vec<_>>(), [b"value"]);
         assert_eq!(args.skip(1).at(0), b"value");
+        let owned = args.to_owned();
+        let owned = owned.as_args();
+        assert_eq!((owned.len(), owned.at(0), owned.at(1)), (2, &b"SET"[..], &b"value"[..]));
+        assert_eq!(owned.shared(1).map(|bytes| bytes.as_ptr()), Some(big[0].as_ptr()));
     }
 
     #[test]

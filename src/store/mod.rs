@@ -155,6 +155,13 @@ impl Keyspace {
         self.policy.set_now(now_ms);
     }
 
+    /// Sets the time of accesses, Unix milliseconds, but lets nothing expire: for executing a log, in
+    /// which what expired is deleted, and what was made to stay in time stays.
+    pub fn set_now_without_expiry(&mut self, now_ms: i64) {
+        self.now_ms = 0;
+        self.policy.set_now(now_ms);
+    }
+
     /// The time of the turn, Unix milliseconds.
     pub const fn now_ms(&self) -> i64 {
         self.now_ms

@@ -72,6 +72,11 @@ AppendOnlyFile {
     /// last complete command; otherwise refuses to start.
     "aof-load-truncated" aof_load_truncated: bool = true, yes_no(), Free, Later(AppendOnlyFile);
 
+    /// Loads an append-only file that ends in bytes that are no command, such as the zeroes that a loss of
+    /// power may leave, if there are at most so many of them, and cuts them off; 0 never does.
+    "aof-load-corrupt-tail-max-size" aof_load_corrupt_tail_max_size: u64 = 0, memory(0, LONG_MAX),
+        Free, Later(AppendOnlyFile);
+
     /// Begins a rewritten append-only file with a snapshot, which is smaller and loads faster.
     "aof-use-rdb-preamble" aof_use_rdb_preamble: bool = true, yes_no(), Free,
         Later(AppendOnlyFile);

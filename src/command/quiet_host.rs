@@ -1,0 +1,69 @@
+//! A machine on which nothing happens: for a server that only executes a log.
+
+use super::host::{CpuUse, Crash, Facts, Host, MemoryUse};
+use crate::config::{Config, Trigger};
+use std::any::Any;
+use std::cmp::Ordering;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// The machine of a server without clients. Commands that ask for something else than data get an
+/// error or nothing.
+#[derive(Debug, Default)]
+pub struct QuietHost {
+    facts: Facts,
+}
+
+fn nothing<T>() -> io::Result<T> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+impl Host for QuietHost {
+    fn memory(&mut self) -> MemoryUse {
+        MemoryUse::default()
+    }
+    fn allocated(&mut self) -> u64 {
+        0
+    }
+    fn cpu(&self) -> CpuUse {
+        CpuUse::default()
+    }
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+    fn apply(&mut self, _trigger: Trigger, _config: &Config) -> Result<(), String> {
+        Err("the server is loading".to_owned())
+    }
+    fn read_file(&mut self, _path: &Path) -> io::Result<Vec<u8>> {
+        nothing()
+    }
+    fn replace_file(&mut self, _path: &Path, _bytes: &[u8]) -> io::Result<()> {
+        nothing()
+    }
+    fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {
+        drop(garbage);
+    }
+    fn drops_pending(&self) -> u64 {
+        0
+    }
+    fn sleep(&mut self, _micros: u64) {}
+    fn purge_memory(&mut self) -> io::Result<()> {
+        nothing()
+    }
+    fn allocator_number(&mut self, _name: &str, _value: Option<i64>) -> io::Result<i64> {
+        nothing()
+    }
+    fn allocator_text(&mut self, _name: &str, _: Option<&str>) -> io::Result<Option<String>> {
+        nothing()
+    }
+    fn allocator_report(&mut self) -> String {
+        String::new()
+    }
+    fn crash(&mut self, _how: Crash) {}
+    fn utc_offset_s(&self, _unix_s: i64) -> i32 {
+        0
+    }
+    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering {
+        a.cmp(b)
+    }
+}

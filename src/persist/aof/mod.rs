@@ -1,0 +1,8 @@
+//! The append-only file: a base, the logs written since, and a manifest that names them.
+//!
+//! Everything here is bytes and decisions; `os/aof` does the system calls.
+
+pub mod manifest;
+pub mod read;
+pub mod replay;
+pub mod rewrite;
