@@ -6,12 +6,16 @@
 
 #[path = "../../tests/support/daemon.rs"]
 mod daemon;
+
+mod append_only;
+mod data_sets;
 mod latency;
 mod memory;
 mod options;
 mod procfs;
 mod report;
 mod servers;
+mod snapshot;
 mod stats;
 mod throughput;
 mod wire;
@@ -73,6 +77,14 @@ fn measure(options: &Options, servers: &[Server], section: Section) -> Result<St
         Section::Idle => {
             let cells = memory::measure_idle(options, servers)?;
             report::idle(options, servers, &cells)
+        }
+        Section::Snapshot => {
+            let measured = snapshot::measure(options, servers)?;
+            report::snapshot(options, servers, &measured)
+        }
+        Section::AppendOnly => {
+            let measured = append_only::measure(options, servers)?;
+            report::append_only(options, servers, &measured)
         }
     })
 }

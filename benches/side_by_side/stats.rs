@@ -39,6 +39,12 @@ pub(crate) fn micros(nanoseconds: u64) -> f64 {
     Duration::from_nanos(nanoseconds).as_secs_f64() * 1e6
 }
 
+/// Bytes as a number of MiB, whole KiB of them.
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
+    // Exact up to 4 TiB, since memory comes in pages.
+    f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0
+}
+
 /// The latency that all but one in `one_in` samples stay within; sorts the samples.
 pub(crate) fn percentile(samples: &mut [u64], one_in: usize) -> u64 {
     samples.sort_unstable();

@@ -73,7 +73,14 @@ fn measure_workload(
                         client.run(&[b"FLUSHALL", b"SYNC"])?;
                         client.fill(options.keys, workload.preload)?;
                     }
-                    run_once(options, workload, row.depth, daemon, cell)?;
+                    let load = Load {
+                        clients: CLIENTS,
+                        depth: row.depth,
+                        keys: options.keys,
+                        requests: request_count(options, workload, row.depth),
+                        command: workload.command(),
+                    };
+                    run_once(options, &load, daemon, cell)?;
                 }
             }
         }
@@ -112,22 +119,31 @@ fn prepare(
     }
 }
 
-fn run_once(
+/// What `redis-benchmark` is to do.
+pub(crate) struct Load {
+    pub(crate) clients: u32,
+    pub(crate) depth: u32,
+    /// The range of the random keys.
+    pub(crate) keys: u32,
+    pub(crate) requests: u32,
+    pub(crate) command: Vec<&'static str>,
+}
+
+/// Runs `redis-benchmark` once and adds a sample to the cell.
+pub(crate) fn run_once(
     options: &Options,
-    workload: &Workload,
-    depth: u32,
+    load: &Load,
     daemon: &mut Daemon,
     cell: &mut Cell,
 ) -> Result<(), Failure> {
-    let requests = request_count(options, workload, depth);
     let before = procfs::cpu_ns(daemon.pid())?;
     let output = Command::new("taskset")
         .args(["-c", &options.client_core.to_string()])
         .args(["setpriv", "--pdeathsig", "KILL", "redis-benchmark", "--csv"])
         .args(["-h", "127.0.0.1", "-p", &daemon.address().port().to_string()])
-        .args(["-c", &CLIENTS.to_string(), "-P", &depth.to_string()])
-        .args(["-r", &options.keys.to_string(), "-n", &requests.to_string()])
-        .args(workload.command())
+        .args(["-c", &load.clients.to_string(), "-P", &load.depth.to_string()])
+        .args(["-r", &load.keys.to_string(), "-n", &load.requests.to_string()])
+        .args(&load.command)
         .output()
         .map_err(Failure::io("running redis-benchmark"))?;
     let after = procfs::cpu_ns(daemon.pid())?;
@@ -138,7 +154,7 @@ fn run_once(
         let errors = String::from_utf8_lossy(&output.stderr);
         return Err(Failure::Other(format!("redis-benchmark failed: {text}{errors}")));
     };
-    cell.cpu_us.push(micros(after.saturating_sub(before)) / f64::from(requests));
+    cell.cpu_us.push(micros(after.saturating_sub(before)) / f64::from(load.requests));
     cell.per_second.push(per_second);
     Ok(())
 }

@@ -63,6 +63,40 @@ impl Client {
         self.exchange(&bytes, 1)
     }
 
+    /// Runs one command that replies with one string, and returns it.
+    pub(crate) fn text(&mut self, words: &[&[u8]]) -> Result<String, Failure> {
+        let mut bytes = Vec::new();
+        put_command(&mut bytes, words);
+        self.reader.get_mut().write_all(&bytes).map_err(Failure::io("sending a command"))?;
+        let head = String::from_utf8_lossy(self.next_line()?).into_owned();
+        if let Some(text) = head.strip_prefix(['+', ':']) {
+            return Ok(text.to_owned());
+        }
+        let Some(length) = head.strip_prefix('$').and_then(|length| length.parse().ok()) else {
+            return Err(Failure::Other(head));
+        };
+        let mut body = Vec::new();
+        let what = "reading a bulk string";
+        self.reader.by_ref().take(length).read_to_end(&mut body).map_err(Failure::io(what))?;
+        self.discard(2)?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// A field of a section of `INFO`.
+    pub(crate) fn info(&mut self, section: &str, name: &str) -> Result<String, Failure> {
+        let text = self.text(&[b"INFO", section.as_bytes()])?;
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .map(str::to_owned)
+            .ok_or_else(|| Failure::Other(format!("INFO {section} has no {name}")))
+    }
+
+    /// A field of a section of `INFO` that holds a whole number.
+    pub(crate) fn info_number(&mut self, section: &str, name: &str) -> Result<u64, Failure> {
+        let text = self.info(section, name)?;
+        text.parse().map_err(|_| Failure::Other(format!("{name} is no number: {text:?}")))
+    }
+
     /// Runs `count` commands, the i-th appended by `put(out, i)`, in batches.
     pub(crate) fn fill(&mut self, count: u32, put: fn(&mut Vec<u8>, u32)) -> Result<(), Failure> {
         let mut bytes = Vec::new();
@@ -84,27 +118,36 @@ impl Client {
         self.reader.into_inner()
     }
 
+    /// The next line, without its end.
+    fn next_line(&mut self) -> Result<&[u8], Failure> {
+        self.line.clear();
+        let what = "reading a reply";
+        self.reader.read_until(b'\n', &mut self.line).map_err(Failure::io(what))?;
+        match self.line.strip_suffix(b"\r\n") {
+            Some(line) if !line.is_empty() => Ok(line),
+            Some(_) | None => Err(Failure::Other("the server closed the connection".to_owned())),
+        }
+    }
+
+    /// The first line of a reply: what it is, and the number that some kinds have.
+    fn head(&mut self) -> Result<(u8, Option<u64>), Failure> {
+        let line = self.next_line()?;
+        let (kind, rest) = (line[0], str::from_utf8(&line[1..]).unwrap_or_default());
+        if kind == b'-' {
+            return Err(Failure::Other(String::from_utf8_lossy(line).into_owned()));
+        }
+        Ok((kind, rest.parse().ok()))
+    }
+
     fn skip_reply(&mut self) -> Result<(), Failure> {
         let mut pending = 1_u64;
         while pending > 0 {
             pending -= 1;
-            self.line.clear();
-            let what = "reading a reply";
-            self.reader.read_until(b'\n', &mut self.line).map_err(Failure::io(what))?;
-            let text = String::from_utf8_lossy(&self.line);
-            let text = text.trim_end();
-            let Some(kind) = text.chars().next() else {
-                return Err(Failure::Other("the server closed the connection".to_owned()));
-            };
-            match kind {
-                '-' => return Err(Failure::Other(text.to_owned())),
-                '$' => {
-                    // A null is `$-1`: nothing follows it.
-                    if let Ok(length) = text[1..].parse::<u64>() {
-                        self.discard(length + 2)?;
-                    }
-                }
-                '*' => pending += text[1..].parse::<u64>().unwrap_or(0),
+            let (kind, number) = self.head()?;
+            match (kind, number) {
+                // A null is `$-1`: nothing follows it.
+                (b'$', Some(length)) => self.discard(length + 2)?,
+                (b'*', Some(count)) => pending += count,
                 _ => {}
             }
         }
