@@ -11,42 +11,120 @@
 use crate::base::num;
 
 const HASH_BITS: u32 = 13;
+const HASHES: usize = 1 << HASH_BITS;
 const LITERALS_MAX: usize = 32;
 const DISTANCE_MAX: usize = 1 << 13;
 const MATCH_MIN: usize = 3;
 const MATCH_MAX: usize = 264;
 /// Longest match whose length fits in the first byte.
 const SHORT_MATCH_MAX: usize = 8;
+/// The bytes of a match's beginning, in what four bytes are as a number.
+const MATCH_BITS: u32 = 0x00ff_ffff;
+/// After 2 to the power of this many places without a match, one more place is passed over each time:
+/// bytes that do not compress are not worth the time.
+const PATIENCE_BITS: u32 = 6;
 
-/// The compressed form of `input`, if it has at most `len_max` bytes. O(bytes).
+/// Compresses, with a table that serves for one input after another.
+///
+/// Each entry of the table is the place at which bytes of a hash were seen last, counted from `base` on.
+/// The base moves past each input, so what earlier ones left is below it, and nothing has to be cleared.
+#[derive(Debug)]
+pub struct Encoder {
+    seen: Box<[u32; HASHES]>,
+    base: u32,
+    out: Vec<u8>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Encoder {
+    /// Ready to compress. Allocates 32 KiB.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { seen: Box::new([0; HASHES]), base: 1, out: Vec::new() }
+    }
+
+    /// The compressed form of `input`, if it has at most `len_max` bytes. O(bytes).
+    #[must_use]
+    pub fn compress(&mut self, input: &[u8], len_max: usize) -> Option<&[u8]> {
+        let len = u32::try_from(input.len()).ok().filter(|len| *len < u32::MAX)?;
+        let end = self.base.checked_add(len).unwrap_or_else(|| {
+            self.seen.fill(0);
+            self.base = 1;
+            1 + len
+        });
+        self.out.clear();
+        self.out.reserve(len_max.min(input.len()) + MATCH_MIN);
+        let fits = encode(&mut self.seen, self.base, input, len_max, &mut self.out);
+        self.base = end;
+        fits.then_some(&*self.out)
+    }
+
+    /// Gives memory back that only long inputs need.
+    pub fn shrink(&mut self, len: usize) {
+        self.out.clear();
+        self.out.shrink_to(len);
+    }
+}
+
+/// The compressed form of `input`, if it has at most `len_max` bytes. O(bytes). For many inputs, or short
+/// ones, there is [`Encoder`].
 #[must_use]
 pub fn compress(input: &[u8], len_max: usize) -> Option<Vec<u8>> {
-    // Positions, plus one, at which three bytes of a hash were seen last.
-    let mut seen = [0u32; 1 << HASH_BITS];
+    if input.len() >= num::usize_of_u32(u32::MAX) {
+        return None;
+    }
     let mut out = Vec::with_capacity(len_max.min(input.len()));
+    encode(&mut [0; HASHES], 1, input, len_max, &mut out).then_some(out)
+}
+
+/// Appends the compressed form to `out`; false, with some of it appended, if it has more than `len_max`
+/// bytes.
+fn encode(
+    seen: &mut [u32; HASHES],
+    base: u32,
+    input: &[u8],
+    len_max: usize,
+    out: &mut Vec<u8>,
+) -> bool {
     let (mut at, mut literals_from) = (0, 0);
-    while let Some(next) = input[at..].first_chunk() {
-        let bucket = &mut seen[hash(*next)];
-        let earlier = num::usize_of_u32(*bucket).checked_sub(1);
-        *bucket = num::u32_of(at + 1, "what is compressed is shorter than 4 GiB");
-        let len = match earlier {
-            Some(earlier) if at - earlier <= DISTANCE_MAX => common(input, earlier, at),
-            Some(_) | None => 0,
-        };
-        if len < MATCH_MIN {
-            at += 1;
-            continue;
-        }
-        put_literals(&mut out, &input[literals_from..at]);
-        put_match(&mut out, at - earlier.expect("a match has a place"), len);
-        at += len;
-        literals_from = at;
-        if out.len() > len_max {
-            return None;
+    while let Some(next) = input.get(at..).and_then(<[u8]>::first_chunk) {
+        let next = u32::from_le_bytes(*next) & MATCH_BITS;
+        let here = base + num::low_u32(num::u64_of(at));
+        let earlier = std::mem::replace(&mut seen[hash(next)], here);
+        // 0: not in this input.
+        let back = if earlier < base { 0 } else { here - earlier };
+        if let Some(distance) = distance(input, at, next, back) {
+            put_literals(out, &input[literals_from..at]);
+            let len = MATCH_MIN + common(input, at - distance, at);
+            put_match(out, distance, len);
+            at += len;
+            literals_from = at;
+            if out.len() > len_max {
+                return false;
+            }
+        } else {
+            at += 1 + ((at - literals_from) >> PATIENCE_BITS);
         }
     }
-    put_literals(&mut out, &input[literals_from..]);
-    (out.len() <= len_max).then_some(out)
+    put_literals(out, &input[literals_from..]);
+    out.len() <= len_max
+}
+
+/// `back` as a distance, if so many bytes back there are the three that are at `at`, `next`, and a
+/// reference can say it.
+#[inline]
+fn distance(input: &[u8], at: usize, next: u32, back: u32) -> Option<usize> {
+    let distance = num::usize_of_u32(back);
+    if distance == 0 || distance > DISTANCE_MAX {
+        return None;
+    }
+    let earlier = input.get(at - distance..)?.first_chunk()?;
+    (u32::from_le_bytes(*earlier) & MATCH_BITS == next).then_some(distance)
 }
 
 /// The bytes of which `input` is the compressed form; `None` if it is that of no `len` bytes.
@@ -56,16 +134,32 @@ pub fn decompress(input: &[u8], len: usize) -> Option<Vec<u8>> {
     (bytes.len() == len).then_some(bytes)
 }
 
-fn hash(bytes: [u8; MATCH_MIN]) -> usize {
-    let [a, b, c] = bytes;
-    let bits = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1);
-    num::usize_of_u32(bits >> (u32::BITS - HASH_BITS))
+#[inline]
+fn hash(next: u32) -> usize {
+    num::usize_of_u32(next.wrapping_mul(0x9e37_79b1) >> (u32::BITS - HASH_BITS))
 }
 
-/// How many bytes from two places on are the same, at most as many as one reference can say.
+/// How many bytes behind the first three at two places are the same, as far as one reference can say.
+#[inline]
 fn common(input: &[u8], earlier: usize, at: usize) -> usize {
-    let pairs = input[earlier..].iter().zip(&input[at..]).take(MATCH_MAX);
-    pairs.take_while(|(old, new)| old == new).count()
+    let (old, new) = (&input[earlier + MATCH_MIN..], &input[at + MATCH_MIN..]);
+    let max = new.len().min(MATCH_MAX - MATCH_MIN);
+    let (old, new) = (&old[..max], &new[..max]);
+    let words = old.chunks_exact(8).zip(new.chunks_exact(8));
+    let mut len = 0;
+    for (old, new) in words {
+        let differ = word(old) ^ word(new);
+        if differ != 0 {
+            return len + num::usize_of_u32(differ.trailing_zeros() / 8);
+        }
+        len += 8;
+    }
+    len + old[len..].iter().zip(&new[len..]).take_while(|(old, new)| old == new).count()
+}
+
+#[inline]
+fn word(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(*bytes.first_chunk().expect("chunks of eight bytes"))
 }
 
 fn put_literals(out: &mut Vec<u8>, literals: &[u8]) {
@@ -123,6 +217,29 @@ mod tests {
             let twice = [&noise[..distance], &noise[..500]].concat();
             let packed = check(&twice);
             assert_eq!(packed < distance + 400, distance == DISTANCE_MAX);
+        }
+    }
+
+    /// What earlier inputs left in the table neither helps nor hurts.
+    #[test]
+    fn one_encoder_serves_many_inputs() {
+        let mut rng = Rng::seeded(2);
+        let mut encoder = Encoder::new();
+        for round in 0..2000 {
+            if round % 500 == 499 {
+                encoder.base = u32::MAX - 1000;
+            }
+            let (len, alphabet) = (rng.below_usize(700), 1 + rng.below(9));
+            let input: Vec<u8> =
+                (0..len).map(|_| b'a' + num::low_u8(rng.below(alphabet))).collect();
+            let limit = rng.below_usize(len + 20);
+            let packed = encoder.compress(&input, limit).map(<[u8]>::to_vec);
+            assert_eq!(packed, compress(&input, limit), "input {round}");
+            if let Some(packed) = packed.filter(|packed| !packed.is_empty()) {
+                assert!(packed.len() <= limit);
+                assert_eq!(decompress(&packed, len), Some(input));
+            }
+            encoder.shrink(100);
         }
     }
 

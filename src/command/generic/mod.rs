@@ -2,6 +2,7 @@
 
 mod copy;
 mod delete;
+mod dump;
 mod expire;
 mod flush;
 mod keys;
@@ -21,6 +22,7 @@ pub static COMMANDS: &[&Command] = &[
     &copy::MOVE,
     &delete::DEL,
     &delete::UNLINK,
+    &dump::DUMP,
     &expire::EXPIRE,
     &expire::EXPIREAT,
     &expire::PERSIST,

@@ -15,6 +15,7 @@ mod read;
 use crate::ds::listpack::{Element, Listpack};
 pub use fill::Fill;
 use node::Node;
+pub use node::{Form, NodeBytes};
 use std::collections::VecDeque;
 
 pub use edit::remove_from_packed;
@@ -116,6 +117,11 @@ impl Quicklist {
     #[must_use]
     pub fn node_count(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// The nodes as they are kept, front to back.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeBytes<'_>> {
+        self.nodes.iter().map(Node::stored)
     }
 
     /// Bytes of all nodes, uncompressed. O(nodes).

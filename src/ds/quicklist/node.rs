@@ -39,13 +39,24 @@ struct Squeezed {
     form: Form,
 }
 
-/// What bytes are.
+/// What the bytes of a node are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     /// Those of a listpack.
     Packed,
     /// Those of one element.
     Plain,
+}
+
+/// A node as it is kept, to be written to a file.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeBytes<'a> {
+    /// What the bytes are, once decompressed.
+    pub form: Form,
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// If the bytes are compressed by LZF: how many they were.
+    pub inflated_len: Option<usize>,
 }
 
 /// A node's elements to be read.
@@ -93,6 +104,21 @@ impl Node {
             Body::Packed(listpack) => listpack.bytes(),
             Body::Plain(text) => text.len(),
             Body::Squeezed(squeezed) => squeezed.raw_len,
+        }
+    }
+
+    /// The bytes as they are kept.
+    pub(super) fn stored(&self) -> NodeBytes<'_> {
+        match &self.body {
+            Body::Packed(listpack) => {
+                NodeBytes { form: Form::Packed, bytes: listpack.as_bytes(), inflated_len: None }
+            }
+            Body::Plain(text) => NodeBytes { form: Form::Plain, bytes: text, inflated_len: None },
+            Body::Squeezed(squeezed) => NodeBytes {
+                form: squeezed.form,
+                bytes: &squeezed.lzf,
+                inflated_len: Some(squeezed.raw_len),
+            },
         }
     }
 

@@ -94,3 +94,29 @@ pub mod kind {
     /// Valkey's hash with expiring fields.
     pub const VALKEY_HASH_2: u8 = 22;
 }
+
+/// What a length begins with, and what stands in its place before a string.
+pub mod encoding {
+    /// Added to the first of two bytes, the higher one.
+    pub const LEN_14_BITS: u8 = 0b0100_0000;
+    /// Four bytes follow, the highest first.
+    pub const LEN_32_BITS: u8 = 0b1000_0000;
+    /// Eight bytes follow, the highest first.
+    pub const LEN_64_BITS: u8 = 0b1000_0001;
+    /// An integer of one byte follows.
+    pub const INTEGER_8: u8 = 0b1100_0000;
+    /// An integer of two bytes follows, the lowest first.
+    pub const INTEGER_16: u8 = 0b1100_0001;
+    /// An integer of four bytes follows, the lowest first.
+    pub const INTEGER_32: u8 = 0b1100_0010;
+    /// Two lengths follow, and then compressed bytes.
+    pub const LZF: u8 = 0b1100_0011;
+}
+
+/// What the node of a list is.
+pub mod node {
+    /// One element.
+    pub const PLAIN: u8 = 1;
+    /// A listpack.
+    pub const PACKED: u8 = 2;
+}

@@ -3,4 +3,12 @@
 //! Read: versions 1 to 12 of Redis, and Valkey's (`VALKEY080`). Written: the oldest version that holds
 //! the data, so that a user can always go back.
 
+mod dump;
 pub mod format;
+mod save;
+mod save_value;
+pub mod write;
+
+pub use dump::dump;
+pub use save::{Access, SaveOptions, save};
+pub use write::{Checksum, Compression};

@@ -1,0 +1,226 @@
+//! Values: which of the format's types each is written as, and how.
+//!
+//! Facts of Redis 7.0, which reads what is written here: a small hash or sorted set and each node of a
+//! list are written as the listpack that they are; a set is written member by member unless it is of
+//! integers, since 7.0 knows no sets that are listpacks. Of Redis 7.4, the only one to read fields that
+//! expire: with the earliest expiry in front, a listpack of such is written as it is, and each field of
+//! a table has its expiry counted from the earliest on, plus 1, or 0 if it has none.
+
+use super::format::{VERSION_FIELD_EXPIRY, VERSION_WRITTEN, kind, node};
+use super::write::Writer;
+use crate::ds::intset::IntSet;
+use crate::ds::listpack::{Element, Listpack};
+use crate::ds::quicklist::{Form, NodeBytes, Quicklist};
+use crate::ds::skiplist::ScoredSet;
+use crate::value::hash::Scalar;
+use crate::value::sorted_set::Direction;
+use crate::value::{Entry, HashRef, HeapRef, ListRef, SetRef, SortedSetRef, ValueRef};
+use std::io;
+
+/// A value, as the type that it is written as.
+pub(super) enum Layout<'a> {
+    /// A string that is kept as an integer.
+    Integer(i64),
+    /// Any other string.
+    Text(&'a [u8]),
+    /// A short list.
+    PackedList(&'a Listpack),
+    /// A long one.
+    List(&'a Quicklist),
+    /// A set of integers.
+    IntegerSet(&'a IntSet),
+    /// Any other set.
+    Set(SetRef<'a>),
+    /// A small sorted set.
+    PackedSortedSet(&'a Listpack),
+    /// A large one.
+    SortedSet(&'a ScoredSet),
+    /// A small hash.
+    PackedHash(&'a Listpack),
+    /// A large one, or one that had fields with an expiry.
+    Hash(HashRef<'a>),
+    /// A small hash with fields that expire.
+    PackedExpiringHash {
+        /// Its fields.
+        fields: &'a Listpack,
+        /// When the first of them expires, Unix milliseconds.
+        first_ms: i64,
+    },
+    /// A large one.
+    ExpiringHash {
+        /// Its fields.
+        fields: HashRef<'a>,
+        /// When the first of them expires, Unix milliseconds.
+        first_ms: i64,
+    },
+}
+
+impl<'a> Layout<'a> {
+    /// The layout of an entry's value.
+    #[inline]
+    pub(super) fn of(entry: &'a Entry) -> Self {
+        match entry.value() {
+            ValueRef::Integer(n) => Self::Integer(n),
+            ValueRef::Embedded(bytes) => Self::Text(bytes),
+            ValueRef::Payload(HeapRef::Text(text)) => Self::Text(text.as_slice()),
+            ValueRef::Payload(HeapRef::List(ListRef::Packed(list))) => Self::PackedList(list),
+            ValueRef::Payload(HeapRef::List(ListRef::Linked(list))) => Self::List(list),
+            ValueRef::Payload(HeapRef::Set(SetRef::Integers(set))) => Self::IntegerSet(set),
+            ValueRef::Payload(HeapRef::Set(set @ (SetRef::Listing(_) | SetRef::Table(_)))) => {
+                Self::Set(set)
+            }
+            ValueRef::Payload(HeapRef::SortedSet(SortedSetRef::Packed(set))) => {
+                Self::PackedSortedSet(set)
+            }
+            ValueRef::Payload(HeapRef::SortedSet(SortedSetRef::Scored(set))) => {
+                Self::SortedSet(set)
+            }
+            ValueRef::Payload(HeapRef::Hash(hash)) => Self::of_hash(hash),
+        }
+    }
+
+    fn of_hash(hash: HashRef<'a>) -> Self {
+        match (hash, hash.next_expiry()) {
+            (HashRef::Pack(fields), _) => Self::PackedHash(fields),
+            (HashRef::ExpiringPack(_) | HashRef::Table(_), None) => Self::Hash(hash),
+            (HashRef::ExpiringPack(fields), Some(first_ms)) => {
+                Self::PackedExpiringHash { fields, first_ms }
+            }
+            (HashRef::Table(_), Some(first_ms)) => Self::ExpiringHash { fields: hash, first_ms },
+        }
+    }
+
+    /// The type, one of [`kind`].
+    #[inline]
+    pub(super) const fn kind(&self) -> u8 {
+        match self {
+            Self::Integer(_) | Self::Text(_) => kind::STRING,
+            Self::PackedList(_) | Self::List(_) => kind::LIST_QUICKLIST_2,
+            Self::IntegerSet(_) => kind::SET_INTSET,
+            Self::Set(_) => kind::SET,
+            Self::PackedSortedSet(_) => kind::ZSET_LISTPACK,
+            Self::SortedSet(_) => kind::ZSET_2,
+            Self::PackedHash(_) => kind::HASH_LISTPACK,
+            Self::Hash(_) => kind::HASH,
+            Self::PackedExpiringHash { .. } => kind::HASH_LISTPACK_EX,
+            Self::ExpiringHash { .. } => kind::HASH_METADATA,
+        }
+    }
+
+    /// The oldest version of the format that has this type.
+    pub(super) const fn version(&self) -> u32 {
+        match self {
+            Self::Integer(_)
+            | Self::Text(_)
+            | Self::PackedList(_)
+            | Self::List(_)
+            | Self::IntegerSet(_)
+            | Self::Set(_)
+            | Self::PackedSortedSet(_)
+            | Self::SortedSet(_)
+            | Self::PackedHash(_)
+            | Self::Hash(_) => VERSION_WRITTEN,
+            Self::PackedExpiringHash { .. } | Self::ExpiringHash { .. } => VERSION_FIELD_EXPIRY,
+        }
+    }
+
+    /// Writes the value, behind its type and, in a file, its key.
+    ///
+    /// # Errors
+    /// It could not be passed on.
+    #[inline]
+    pub(super) fn write<W: io::Write>(&self, out: &mut Writer<'_, W>) -> io::Result<()> {
+        match *self {
+            Self::Integer(n) => out.integer(n),
+            Self::Text(bytes) => out.string(bytes),
+            Self::PackedList(list) => write_packed_list(out, list),
+            Self::List(list) => write_list(out, list),
+            Self::IntegerSet(set) => out.string(set.as_bytes()),
+            Self::Set(set) => write_set(out, set),
+            Self::PackedSortedSet(pack) | Self::PackedHash(pack) => out.string(pack.as_bytes()),
+            Self::SortedSet(set) => write_sorted_set(out, set),
+            Self::Hash(hash) => write_hash(out, hash),
+            Self::PackedExpiringHash { fields, first_ms } => {
+                out.time_ms(first_ms);
+                out.string(fields.as_bytes())
+            }
+            Self::ExpiringHash { fields, first_ms } => write_expiring_hash(out, fields, first_ms),
+        }
+    }
+}
+
+fn write_packed_list<W: io::Write>(out: &mut Writer<'_, W>, list: &Listpack) -> io::Result<()> {
+    out.len(1);
+    out.byte(node::PACKED);
+    out.string(list.as_bytes())
+}
+
+fn write_list<W: io::Write>(out: &mut Writer<'_, W>, list: &Quicklist) -> io::Result<()> {
+    out.len(list.node_count());
+    for NodeBytes { form, bytes, inflated_len } in list.nodes() {
+        out.byte(match form {
+            Form::Packed => node::PACKED,
+            Form::Plain => node::PLAIN,
+        });
+        match inflated_len {
+            Some(len) => out.compressed(bytes, len)?,
+            None => out.string(bytes)?,
+        }
+    }
+    Ok(())
+}
+
+fn write_set<W: io::Write>(out: &mut Writer<'_, W>, set: SetRef<'_>) -> io::Result<()> {
+    out.len(set.len());
+    set.iter().try_for_each(|member| write_element(out, member))
+}
+
+/// The highest score first: readers then put each member in front of all others.
+fn write_sorted_set<W: io::Write>(out: &mut Writer<'_, W>, set: &ScoredSet) -> io::Result<()> {
+    out.len(set.len());
+    for (member, score) in set.range(0..set.len(), Direction::Backward) {
+        out.string(member)?;
+        out.double(score);
+    }
+    Ok(())
+}
+
+fn write_hash<W: io::Write>(out: &mut Writer<'_, W>, hash: HashRef<'_>) -> io::Result<()> {
+    out.len(hash.len());
+    hash.iter().try_for_each(|field| {
+        write_scalar(out, field.name)?;
+        write_scalar(out, field.value)
+    })
+}
+
+fn write_expiring_hash<W: io::Write>(
+    out: &mut Writer<'_, W>,
+    hash: HashRef<'_>,
+    first_ms: i64,
+) -> io::Result<()> {
+    out.time_ms(first_ms);
+    out.len(hash.len());
+    hash.iter().try_for_each(|field| {
+        let after_first_ms = |at_ms: i64| at_ms.wrapping_sub(first_ms).cast_unsigned();
+        out.number(field.expiry.map_or(0, |at_ms| after_first_ms(at_ms).wrapping_add(1)));
+        write_scalar(out, field.name)?;
+        write_scalar(out, field.value)
+    })
+}
+
+#[inline]
+fn write_element<W: io::Write>(out: &mut Writer<'_, W>, element: Element<'_>) -> io::Result<()> {
+    match element {
+        Element::Integer(n) => out.integer(n),
+        Element::Bytes(bytes) => out.string(bytes),
+    }
+}
+
+#[inline]
+fn write_scalar<W: io::Write>(out: &mut Writer<'_, W>, scalar: Scalar<'_>) -> io::Result<()> {
+    match scalar {
+        Scalar::Integer(n) => out.integer(n),
+        Scalar::Bytes(bytes) => out.string(bytes),
+        Scalar::Shared(bytes) => out.string(bytes),
+    }
+}
