@@ -17,11 +17,15 @@ use super::context::Context;
 use super::server::Server;
 use super::{Handler, Outcome};
 use crate::base::num;
+use crate::config::Config;
 use crate::resp::Args;
 use crate::store::{Keyspace, What, Why};
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+
+const DEL: &[u8] = b"DEL";
+const UNLINK: &[u8] = b"UNLINK";
 
 /// Who wants to know what commands change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +86,8 @@ pub struct Effects {
     db: Option<usize>,
     unit: Unit,
     form: Form,
+    /// Words of the last command that are still to come.
+    words_missing: usize,
 }
 
 impl Effects {
@@ -127,6 +133,7 @@ impl Effects {
     /// Ends a unit.
     #[inline]
     fn end(&mut self) {
+        self.check_complete();
         self.unit.depth -= 1;
         let Unit { depth, commands, binding, .. } = self.unit;
         if depth == 0 && commands > 1 && binding == Binding::Whole {
@@ -151,64 +158,86 @@ impl Effects {
 
     /// Records a command of `len` words for a database; the words are to follow.
     #[inline]
-    pub fn command(&mut self, db: usize, len: usize) -> Words<'_> {
-        debug_assert!(self.is_wanted);
+    pub fn command(&mut self, db: usize, len: usize) -> &mut Self {
+        debug_assert!(self.is_wanted && self.unit.depth > 0);
         if self.db != Some(db) {
             self.select(db);
         }
         self.unit.commands += 1;
-        self.bytes.push(b'*');
-        num::write_u64(&mut self.bytes, num::u64_of(len));
-        self.bytes.extend_from_slice(b"\r\n");
-        Words { bytes: &mut self.bytes, missing: len }
+        self.head(len)
     }
 
-    #[cold]
-    fn select(&mut self, db: usize) {
-        self.db = Some(db);
-        self.bytes.extend_from_slice(b"*2\r\n");
-        Words { bytes: &mut self.bytes, missing: 2 }.word(b"SELECT").number(num::i64_of(db));
-    }
-
-    /// Records a command as it came.
-    fn verbatim(&mut self, db: usize, args: Args<'_>) {
-        let mut words = self.command(db, args.len());
-        for arg in args.from(0) {
-            words.word(arg);
-        }
-    }
-}
-
-/// Takes the words of a command: as many as were announced.
-#[derive(Debug)]
-pub struct Words<'a> {
-    bytes: &'a mut Vec<u8>,
-    missing: usize,
-}
-
-impl Words<'_> {
-    /// Adds a word.
+    /// Adds a word of the command.
     #[inline]
     pub fn word(&mut self, word: &[u8]) -> &mut Self {
-        self.missing -= 1;
+        self.words_missing -= 1;
         self.bytes.push(b'$');
-        num::write_u64(self.bytes, num::u64_of(word.len()));
+        num::write_u64(&mut self.bytes, num::u64_of(word.len()));
         self.bytes.extend_from_slice(b"\r\n");
         self.bytes.extend_from_slice(word);
         self.bytes.extend_from_slice(b"\r\n");
         self
     }
 
-    /// Adds a number as a word.
+    /// Adds a number as a word of the command.
     #[inline]
     pub fn number(&mut self, n: i64) -> &mut Self {
         self.word(itoa::Buffer::new().format(n).as_bytes())
     }
+
+    /// Adds a count as a word of the command.
+    #[inline]
+    pub fn count(&mut self, n: usize) -> &mut Self {
+        self.word(itoa::Buffer::new().format(n).as_bytes())
+    }
+
+    /// Adds words of the command.
+    #[inline]
+    pub fn words<'w>(&mut self, words: impl IntoIterator<Item = &'w [u8]>) -> &mut Self {
+        for word in words {
+            self.word(word);
+        }
+        self
+    }
+
+    #[inline]
+    fn head(&mut self, len: usize) -> &mut Self {
+        self.check_complete();
+        self.words_missing = len;
+        self.bytes.push(b'*');
+        num::write_u64(&mut self.bytes, num::u64_of(len));
+        self.bytes.extend_from_slice(b"\r\n");
+        self
+    }
+
+    #[cold]
+    fn select(&mut self, db: usize) {
+        self.db = Some(db);
+        self.head(2).word(b"SELECT").number(num::i64_of(db));
+    }
+
+    /// Records a command as it came.
+    fn verbatim(&mut self, db: usize, args: Args<'_>) {
+        self.command(db, args.len()).words(args.from(0));
+    }
+
+    fn check_complete(&self) {
+        debug_assert_eq!(self.words_missing, 0, "a command has as many words as it says");
+    }
 }
 
-impl Drop for Words<'_> {
-    fn drop(&mut self) {
-        debug_assert_eq!(self.missing, 0, "a command has as many words as it says");
+/// Takes commands for a client's database.
+#[derive(Debug)]
+pub struct Recorder<'a> {
+    effects: &'a mut Effects,
+    db: usize,
+}
+
+impl Recorder<'_> {
+    /// Records a command of `len` words, which are to follow.
+    #[inline]
+    pub fn add(&mut self, len: usize) -> &mut Effects {
+        self.effects.command(self.db, len)
     }
 }
 
@@ -269,10 +298,20 @@ impl Server {
     #[inline]
     fn record_removals_in_unit(&mut self) {
         if !self.keyspace.removals.is_empty() {
-            let delete: &[u8] = if self.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
+            let delete = deletion_of_expired(&self.config);
             record_removed(&mut self.effects, &mut self.keyspace, delete);
         }
     }
+}
+
+/// The command that removes a key whose time has come.
+pub const fn deletion_of_expired(config: &Config) -> &'static [u8] {
+    if config.lazyfree_lazy_expire { UNLINK } else { DEL }
+}
+
+/// The command that removes a key that a command leaves without a value.
+pub const fn deletion_of_emptied(config: &Config) -> &'static [u8] {
+    if config.lazyfree_lazy_server_del { UNLINK } else { DEL }
 }
 
 #[cold]
@@ -294,32 +333,35 @@ fn record_removed(effects: &mut Effects, keyspace: &mut Keyspace, delete: &[u8])
 impl Context<'_> {
     /// Records `words` in place of the command. May be called several times.
     pub fn effects_as(&mut self, words: &[&[u8]]) {
-        self.effects_none();
-        self.effects_also(words);
+        if let Some(mut effects) = self.effects_instead() {
+            effects.add(words.len()).words(words.iter().copied());
+        }
     }
 
     /// Records `words` in front of the command.
     pub fn effects_also(&mut self, words: &[&[u8]]) {
-        if let Some(mut recorded) = self.effect(words.len()) {
-            for word in words {
-                recorded.word(word);
-            }
+        if let Some(mut effects) = self.effects_besides() {
+            effects.add(words.len()).words(words.iter().copied());
         }
     }
 
-    /// As [`Context::effects_also`], with `len` words to follow; `None` if nobody listens.
-    pub fn effect(&mut self, len: usize) -> Option<Words<'_>> {
+    /// As [`Context::effects_as`], for commands that are put together word by word. `None` if nobody
+    /// listens.
+    #[inline]
+    pub fn effects_instead(&mut self) -> Option<Recorder<'_>> {
+        self.effects_none();
+        self.effects_besides()
+    }
+
+    /// As [`Context::effects_also`], for commands that are put together word by word. `None` if nobody
+    /// listens.
+    #[inline]
+    pub fn effects_besides(&mut self) -> Option<Recorder<'_>> {
         if !self.server.effects.is_wanted {
             return None;
         }
         self.server.record_removals_in_unit();
-        Some(self.server.effects.command(self.session.db, len))
-    }
-
-    /// As [`Context::effects_as`], with `len` words to follow; `None` if nobody listens.
-    pub fn effect_instead(&mut self, len: usize) -> Option<Words<'_>> {
-        self.effects_none();
-        self.effect(len)
+        Some(Recorder { effects: &mut self.server.effects, db: self.session.db })
     }
 
     /// Does not record the command, whatever it changed.
@@ -346,164 +388,4 @@ impl Context<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command::testing::{Bench, recorded};
-    use crate::config::Config;
-
-    /// A bench with a listener.
-    fn listening(config: Config) -> Bench {
-        let mut bench = Bench::with(config);
-        bench.server.listen(Listener::AppendOnlyFile);
-        bench
-    }
-
-    /// What a script leaves, as text.
-    #[track_caller]
-    fn check(bench: &mut Bench, script: &str, expected: &str) {
-        bench.run(script);
-        assert_eq!(recorded(&mut bench.server), expected, "{script}");
-    }
-
-    #[test]
-    fn nothing_is_recorded_while_nobody_listens() {
-        let mut bench = Bench::new();
-        bench.run("SET k v PX 10; SPOP s");
-        bench.pass(10);
-        bench.run("GET k");
-        assert!(!bench.server.effects.wanted());
-        assert!(
-            bench.server.effects.bytes().is_empty() && bench.server.keyspace.removals.is_empty()
-        );
-    }
-
-    #[test]
-    fn what_changed_nothing_is_not_recorded() {
-        let script =
-            "GET k; DEL k; SET k v XX; set k v; DEL k x; SET k; PING; NOPE; INCR k; DECR k";
-        check(&mut listening(Config::default()), script, "SELECT 0|set k v|DEL k x|INCR k|DECR k");
-    }
-
-    #[test]
-    fn a_database_is_selected_when_it_changes() {
-        let mut bench = listening(Config::default());
-        check(
-            &mut bench,
-            "INCR a; INCR a; SELECT 3; INCR a; SELECT 0; GET a",
-            "SELECT 0|INCR a|INCR a|SELECT 3|INCR a",
-        );
-        check(&mut bench, "SELECT 3; INCR a", "INCR a");
-        bench.server.effects.forget_db();
-        check(&mut bench, "INCR a", "SELECT 3|INCR a");
-    }
-
-    #[test]
-    fn what_expired_is_recorded_with_the_command_that_found_it() {
-        let script = "MSET a 1 b 2 c 3; PEXPIREAT a 1000000005; PEXPIREAT b 1000000005";
-        let delete = |lazy| {
-            let mut bench = listening(Config { lazyfree_lazy_expire: lazy, ..Config::default() });
-            bench.run(script);
-            bench.server.effects.clear();
-            bench
-        };
-        for (lazy, word) in [(false, "DEL"), (true, "UNLINK")] {
-            for (script, expected) in [
-                ("GET a; GET b; GET a", "D a|D b"),
-                ("MGET a b c", "MULTI|D a|D b|EXEC"),
-                ("SET a 1; INCR a", "MULTI|D a|SET a 1|EXEC|INCR a"),
-                ("RENAME c a", "MULTI|D a|RENAME c a|EXEC"),
-                ("SETNX a 1; EXISTS c", "MULTI|D a|SETNX a 1|EXEC"),
-                ("SELECT 1; COPY c x; SELECT 0; COPY a x", "D a"),
-            ] {
-                let mut bench = delete(lazy);
-                bench.pass(5);
-                check(
-                    &mut bench,
-                    script,
-                    &expected.replace('D', word).replace("RENUNLINKE", "RENDE"),
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_unit_of_several_commands_is_one_transaction() {
-        fn nested(ctx: &mut Context<'_>) -> Outcome {
-            ctx.effects_none();
-            for _ in 0..2 {
-                run(inner, ctx)?;
-            }
-            Ok(())
-        }
-        fn inner(ctx: &mut Context<'_>) -> Outcome {
-            ctx.server.keyspace.dirty += 1;
-            ctx.effects_also(&[b"A", b"1"]);
-            Ok(())
-        }
-        let mut bench = listening(Config::default());
-        bench.handle(nested, &["B"]);
-        assert_eq!(recorded(&mut bench.server), "MULTI|SELECT 0|A 1|B|A 1|B|EXEC");
-        bench.handle(
-            |ctx| {
-                ctx.effects_loose();
-                run(inner, ctx)
-            },
-            &["B"],
-        );
-        assert_eq!(recorded(&mut bench.server), "A 1|B|B");
-    }
-
-    #[test]
-    fn handlers_say_what_stands_for_their_command() {
-        let mut bench = listening(Config::default());
-        let mut check = |handler: fn(&mut Context<'_>) -> Outcome, expected: &str| {
-            bench.handle(handler, &["B", "b"]);
-            bench.server.effects.forget_db();
-            assert_eq!(recorded(&mut bench.server), expected);
-        };
-        check(
-            |ctx| {
-                ctx.effects_always();
-                Ok(())
-            },
-            "SELECT 0|B b",
-        );
-        check(
-            |ctx| {
-                ctx.server.keyspace.dirty += 1;
-                ctx.effects_none();
-                Ok(())
-            },
-            "",
-        );
-        check(
-            |ctx| {
-                ctx.server.keyspace.dirty += 1;
-                ctx.effects_as(&[b"X", b""]);
-                Ok(())
-            },
-            "SELECT 0|X ''",
-        );
-        check(
-            |ctx| {
-                ctx.effect_instead(2).map(|mut words| {
-                    words.word(b"X").number(-7);
-                });
-                Ok(())
-            },
-            "SELECT 0|X -7",
-        );
-    }
-
-    #[test]
-    fn the_last_listener_takes_all_with_it() {
-        let mut bench = listening(Config::default());
-        bench.run("SET k v");
-        bench.server.stop_listening(Listener::AppendOnlyFile);
-        assert!(!bench.server.effects.wanted() && bench.server.effects.bytes().is_empty());
-        bench.run("SET k v");
-        assert!(bench.server.effects.take().is_empty());
-        bench.server.listen(Listener::AppendOnlyFile);
-        check(&mut bench, "INCR i", "SELECT 0|INCR i");
-    }
-}
+mod tests;

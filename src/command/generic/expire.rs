@@ -3,7 +3,7 @@
 use crate::command::error::printed;
 use crate::command::expiry::Unit;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, KeyFlags, KeySpec};
-use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::command::{Command, Context, Error, Outcome, Spec, effects};
 use crate::store::{Free, Keyspace};
 use bitflags::bitflags;
 
@@ -185,7 +185,21 @@ fn set_expiry(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
         keyspace.remove(scope.db, key, Free::Here);
     }
     keyspace.dirty += 1;
+    record(ctx, unit, at_ms);
     ctx.reply_integer(1)
+}
+
+/// Records the time itself, or that it had passed.
+fn record(ctx: &mut Context<'_>, unit: Unit, at_ms: i64) {
+    let (args, now_ms) = (ctx.args, ctx.server.now.unix_ms());
+    let delete = effects::deletion_of_expired(&ctx.server.config);
+    if at_ms <= now_ms {
+        ctx.effects_as(&[delete, args.at(1)]);
+    } else if unit != Unit::UnixMillis {
+        let Some(mut effects) = ctx.effects_instead() else { return };
+        let words = effects.add(args.len()).word(b"PEXPIREAT").word(args.at(1));
+        words.number(at_ms).words(args.from(3));
+    }
 }
 
 fn persist(ctx: &mut Context<'_>) -> Outcome {

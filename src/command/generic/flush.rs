@@ -74,12 +74,14 @@ fn flushall(ctx: &mut Context<'_>) -> Outcome {
     for db in 0..ctx.server.keyspace.len() {
         flush(ctx, db, free);
     }
+    ctx.effects_always();
     ctx.ok()
 }
 
 fn flushdb(ctx: &mut Context<'_>) -> Outcome {
     let free = parse(ctx)?;
     flush(ctx, ctx.session.db, free);
+    ctx.effects_always();
     ctx.ok()
 }
 

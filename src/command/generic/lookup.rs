@@ -117,6 +117,7 @@ fn type_of(ctx: &mut Context<'_>) -> Outcome {
 
 fn randomkey(ctx: &mut Context<'_>) -> Outcome {
     let db = ctx.session.db;
+    ctx.effects_loose();
     match ctx.server.keyspace.random_key(db) {
         Some(key) => ctx.out().bulk(&key),
         None => ctx.out().null(),

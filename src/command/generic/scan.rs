@@ -81,7 +81,8 @@ fn scan(ctx: &mut Context<'_>) -> Outcome {
     for entry in found {
         out.bulk(entry.key());
     }
-    // Looking at an expired key removes it.
+    // Looking at an expired key removes it. They may be many, and keys of any slot.
+    ctx.effects_loose();
     for key in expired {
         let key = ctx.server.keyspace.key(&key);
         let gone = ctx.server.keyspace.peek(db, key);

@@ -87,6 +87,17 @@ fn parse(ctx: &Context<'_>) -> Result<(Which, Counted, usize), Error> {
     Ok((which, if ch { Counted::Changed } else { Counted::Added }, at))
 }
 
+/// Records the members with their scores, which another server could compute otherwise.
+fn record(ctx: &mut Context<'_>, first: usize, members: &[(f64, &[u8])]) {
+    let args = ctx.args;
+    let Some(mut effects) = ctx.effects_instead() else { return };
+    let words = effects.add(first + 2 * members.len()).word(b"ZADD");
+    words.words(args.from(1).take(first - 1));
+    for &(score, member) in members {
+        words.number(num::i64_truncated(score)).word(member);
+    }
+}
+
 fn geo_add(ctx: &mut Context<'_>) -> Outcome {
     let (which, counted, first) = parse(ctx)?;
     let args = ctx.args;
@@ -119,6 +130,9 @@ fn geo_add(ctx: &mut Context<'_>) -> Outcome {
         keyspace.change_or_create(scope, key, new, &mut change)?;
     }
     keyspace.dirty += added + changed;
+    if added + changed > 0 {
+        record(ctx, first, &members);
+    }
     let count = match counted {
         Counted::Added => added,
         Counted::Changed => added + changed,

@@ -61,10 +61,14 @@ const HINCRBYFLOAT_SPEC: Spec = Spec {
 fn hincrby(ctx: &mut Context<'_>) -> Outcome {
     let amount = ctx.integer(3)?;
     let (scope, key, rules, name) = (ctx.scope(), ctx.key(1), rules(ctx), ctx.args.at(2));
+    let mut is_stale = false;
     let sum = ctx.server.keyspace.change_or_create_hash(scope, key, |hash| {
         let old = match hash.as_ref().find(name, rules.now_ms) {
             Some(field) => integer(field.value).ok_or(NO_INTEGER)?,
-            None => 0,
+            None => {
+                is_stale = hash.as_ref().find(name, i64::MIN).is_some();
+                0
+            }
         };
         let sum = old.checked_add(amount).ok_or(OVERFLOW)?;
         let mut digits = itoa::Buffer::new();
@@ -73,6 +77,9 @@ fn hincrby(ctx: &mut Context<'_>) -> Outcome {
         Ok::<i64, Error>(sum)
     })??;
     ctx.server.keyspace.dirty += 1;
+    if is_stale {
+        ctx.effects_also(&[b"HDEL", key.bytes, name]);
+    }
     ctx.reply_integer(sum)
 }
 
@@ -91,9 +98,11 @@ fn hincrbyfloat(ctx: &mut Context<'_>) -> Outcome {
     }
     let (scope, key, rules, name) = (ctx.scope(), ctx.key(1), rules(ctx), ctx.args.at(2));
     let mut digits = Vec::with_capacity(64);
+    let mut expiry = None;
     ctx.server.keyspace.change_or_create_hash(scope, key, |hash| {
         let old = match hash.as_ref().find(name, rules.now_ms) {
             Some(field) => {
+                expiry = field.expiry;
                 LongDouble::parse(field.value.text(&mut Digits::new())).ok_or(NO_FLOAT)?
             }
             None => LongDouble::from_i64(0),
@@ -107,6 +116,19 @@ fn hincrbyfloat(ctx: &mut Context<'_>) -> Outcome {
         Ok(())
     })??;
     ctx.server.keyspace.dirty += 1;
+    record_sum(ctx, &digits, expiry);
     ctx.session.output.bulk(&digits);
     Ok(())
+}
+
+/// Records the sum and not the amount, which might come out otherwise elsewhere; and the field's expiry,
+/// which HSET takes away.
+fn record_sum(ctx: &mut Context<'_>, digits: &[u8], expiry: Option<i64>) {
+    let (key, name) = (ctx.args.at(1), ctx.args.at(2));
+    let Some(mut effects) = ctx.effects_instead() else { return };
+    effects.add(4).word(b"HSET").word(key).word(name).word(digits);
+    if let Some(at_ms) = expiry {
+        let words = effects.add(6).word(b"HPEXPIREAT").word(key).number(at_ms);
+        words.word(b"FIELDS").word(b"1").word(name);
+    }
 }

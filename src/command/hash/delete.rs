@@ -73,23 +73,28 @@ fn hgetdel(ctx: &mut Context<'_>) -> Outcome {
     let out = &mut ctx.session.output;
     out.array(names.len());
     let keyspace = &mut ctx.server.keyspace;
+    let mut removed_names = Vec::new();
     let removed = keyspace.change_hash(scope, key, |hash| {
-        let mut removed = 0;
         for name in names.clone() {
             match hash.as_ref().find(name, now_ms) {
                 Some(field) => {
                     field.value.reply(out);
                     hash.remove(name, now_ms);
-                    removed += 1;
+                    removed_names.push(name);
                 }
                 None => out.null(),
             }
         }
-        removed
     })?;
     match removed {
-        Some(removed) => keyspace.dirty += removed,
+        Some(()) => keyspace.dirty += num::u64_of(removed_names.len()),
         None => names.for_each(|_| out.null()),
+    }
+    if !removed_names.is_empty()
+        && let Some(mut effects) = ctx.effects_instead()
+    {
+        let words = effects.add(2 + removed_names.len()).word(b"HDEL").word(key.bytes);
+        words.words(removed_names);
     }
     Ok(())
 }

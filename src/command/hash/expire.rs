@@ -1,6 +1,8 @@
 //! Making fields expire: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HPERSIST.
 
 use super::arguments::{self, Fields, NO_FIELD};
+use super::record;
+use crate::base::num;
 use crate::command::expiry::Unit;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
@@ -270,20 +272,23 @@ fn expire(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
     let out = &mut ctx.session.output;
     out.array(names.len());
     let keyspace = &mut ctx.server.keyspace;
+    let mut changed_names = Vec::new();
     let changed = keyspace.change_hash(scope, key, |hash| {
         hash.allow_expiries();
-        let mut changed = 0;
         for name in names.clone() {
             let result = expire_field(hash, name, condition, at_ms, now_ms);
-            changed += u64::from(result > NOT_CHANGED);
+            if result > NOT_CHANGED {
+                changed_names.push(name);
+            }
             out.integer(result);
         }
-        changed
     })?;
     match changed {
-        Some(changed) => keyspace.dirty += changed,
+        Some(()) => keyspace.dirty += num::u64_of(changed_names.len()),
         None => names.for_each(|_| out.integer(NO_FIELD)),
     }
+    let condition = (fields_at == 4).then(|| ctx.args.at(3));
+    record::expiry(ctx, at_ms, condition, &changed_names);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! HGETEX: reading fields and changing when they expire.
 
 use super::arguments::{self, Fields};
+use super::record;
 use crate::command::expiry::Unit;
 use crate::command::spec::{
     Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
@@ -98,6 +99,7 @@ fn hgetex(ctx: &mut Context<'_>) -> Outcome {
     let out = &mut ctx.session.output;
     out.array(names.len());
     let keyspace = &mut ctx.server.keyspace;
+    let mut changed_names = Vec::new();
     let changed = keyspace.change_hash(scope, key, |hash| {
         if matches!(change, Change::At(_)) {
             hash.allow_expiries();
@@ -110,13 +112,21 @@ fn hgetex(ctx: &mut Context<'_>) -> Outcome {
             };
             field.value.reply(out);
             let old = field.expiry;
-            changed += u64::from(change.apply(hash, name, old, now_ms));
+            if change.apply(hash, name, old, now_ms) {
+                changed += 1;
+                changed_names.push(name);
+            }
         }
         changed
     })?;
     match changed {
         Some(changed) => keyspace.dirty += changed,
         None => names.for_each(|_| out.null()),
+    }
+    match change {
+        Change::At(at_ms) => record::expiry(ctx, at_ms, None, &changed_names),
+        Change::Persist if !changed_names.is_empty() => record::persistence(ctx, &changed_names),
+        Change::None | Change::Persist => {}
     }
     Ok(())
 }

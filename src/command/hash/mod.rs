@@ -8,6 +8,7 @@ mod get;
 mod getex;
 mod list;
 mod random;
+mod record;
 mod scan;
 mod set;
 mod setex;

@@ -119,15 +119,21 @@ fn set_all(ctx: &mut Context<'_>) -> Result<usize, Error> {
 
 fn hset_nx(ctx: &mut Context<'_>) -> Outcome {
     let (args, scope, key, rules) = (ctx.args, ctx.scope(), ctx.key(1), rules(ctx));
+    let mut is_stale = false;
     let stored = ctx.server.keyspace.change_or_create_hash(scope, key, |hash| {
         if hash.as_ref().find(args.at(2), rules.now_ms).is_some() {
             return None;
         }
+        is_stale = hash.as_ref().find(args.at(2), i64::MIN).is_some();
         Some(hash.set(args.at(2), new_value(&args, 3), FieldTtl::Clear, &rules))
     })?;
     if stored.is_none() {
         return ctx.reply_integer(0);
     }
     ctx.server.keyspace.dirty += 1;
+    if is_stale {
+        // Nobody has removed the expired field yet, and elsewhere time may not pass.
+        ctx.effects_also(&[b"HDEL", key.bytes, args.at(2)]);
+    }
     ctx.reply_integer(1)
 }

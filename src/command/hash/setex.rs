@@ -1,6 +1,6 @@
 //! HSETEX: setting fields that expire.
 
-use super::{arguments, new_value, rules};
+use super::{arguments, new_value, record, rules};
 use crate::base::num;
 use crate::command::error::printed;
 use crate::command::expiry::Unit;
@@ -161,6 +161,7 @@ fn hsetex(ctx: &mut Context<'_>) -> Outcome {
     let (args, scope, key, rules) = (ctx.args, ctx.scope(), ctx.key(1), rules(ctx));
     let names = || options.pairs.clone().step_by(2).map(|index| args.at(index));
     let keyspace = &mut ctx.server.keyspace;
+    let mut expiries = Vec::new();
     let done = keyspace.change_or_create_hash(scope, key, |hash| {
         let mut present = names().map(|name| hash.as_ref().find(name, rules.now_ms).is_some());
         let holds = match options.condition {
@@ -170,6 +171,8 @@ fn hsetex(ctx: &mut Context<'_>) -> Outcome {
         };
         if holds {
             set_all(hash, ctx.args, &options, &rules);
+            let expiry = |name| Some((name, hash.as_ref().find(name, rules.now_ms)?.expiry?));
+            expiries.extend(names().filter_map(expiry));
         }
         holds
     })?;
@@ -177,6 +180,12 @@ fn hsetex(ctx: &mut Context<'_>) -> Outcome {
         return ctx.reply_integer(0);
     }
     ctx.server.keyspace.dirty += num::u64_of(options.pairs.len() / 2);
+    match options.expiration {
+        Expiration::At(at_ms) if at_ms <= rules.now_ms => record::removals(ctx, names()),
+        Expiration::None | Expiration::Keep | Expiration::At(_) => {
+            record::values(ctx, options.pairs.clone(), &expiries);
+        }
+    }
     ctx.reply_integer(1)
 }
 

@@ -207,6 +207,14 @@ fn pop_array(list: &mut List, end: End, count: usize, shape: Shape, out: &mut Ou
     count
 }
 
+/// The command that does nothing but pop from an end.
+const fn name_of(end: End) -> &'static [u8] {
+    match end {
+        End::Front => b"LPOP",
+        End::Back => b"RPOP",
+    }
+}
+
 /// What LMPOP is to do.
 #[derive(Clone, Debug)]
 struct Several {
@@ -254,6 +262,9 @@ impl Several {
             })?;
             if let Some(popped) = popped {
                 keyspace.dirty += num::u64_of(popped);
+                if let Some(mut effects) = ctx.effects_instead() {
+                    effects.add(3).word(name_of(self.end)).word(key.bytes).count(popped);
+                }
                 return Ok(Served::Yes);
             }
         }
@@ -300,6 +311,7 @@ fn wait_and_pop(ctx: &mut Context<'_>, end: End) -> Outcome {
         })?;
         if popped.is_some() {
             keyspace.dirty += 1;
+            ctx.effects_as(&[name_of(end), key.bytes]);
             return Ok(());
         }
     }

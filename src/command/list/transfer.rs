@@ -187,10 +187,21 @@ fn move_now(ctx: &mut Context<'_>, ends: Ends) -> Outcome {
     Ok(())
 }
 
+/// Records the command that does the same and never waits.
+fn record_without_timeout(ctx: &mut Context<'_>) {
+    let args = ctx.args;
+    let name: &[u8] = if args.len() == 4 { b"RPOPLPUSH" } else { b"LMOVE" };
+    let Some(mut effects) = ctx.effects_instead() else { return };
+    effects.add(args.len() - 1).word(name).words(args.from(1).take(args.len() - 2));
+}
+
 fn move_or_wait(ctx: &mut Context<'_>, ends: Ends, timeout: usize) -> Outcome {
     let until_ns = ctx.timeout(timeout)?;
     match transfer(ctx, ends)? {
-        Some(()) => Ok(()),
+        Some(()) => {
+            record_without_timeout(ctx);
+            Ok(())
+        }
         None => {
             let timed_out = Output::null_array;
             ctx.wait_for_keys(Wanted { keys: 1..2, kind: Type::List, until_ns, timed_out })

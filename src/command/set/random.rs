@@ -3,6 +3,7 @@
 use super::{put, set_of};
 use crate::base::num;
 use crate::base::rng::Rng;
+use crate::command::effects::{self, Effects};
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, REPEATED_BYTES_MAX, Server, Spec};
 use crate::ds::listpack::Element;
@@ -57,6 +58,8 @@ const REPEATED_MAX: u64 = 1 << 26;
 /// shares it looks at all members once.
 const PICKED_SHARE: usize = 3;
 
+/// Members that one recorded command removes at most.
+const RECORDED_TOGETHER_MAX: usize = 1024;
 const COUNT_NEGATIVE: Error = Error::fixed("ERR value is out of range, must be positive");
 const COUNT_OUT_OF_RANGE: Error = Error::fixed(
     "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
@@ -76,9 +79,16 @@ fn pop(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn pop_one(ctx: &mut Context<'_>) -> Outcome {
+    ctx.effects_none();
     let (scope, key, out) = (ctx.scope(), ctx.key(1), &mut ctx.session.output);
-    let Server { keyspace, rng, .. } = &mut *ctx.server;
-    let take = |set: &mut Set| set.pop(rng, |member| put(out, member));
+    let Server { keyspace, rng, effects, .. } = &mut *ctx.server;
+    let mut record = Record { effects, db: scope.db, key: key.bytes, left: 1, in_command: 0 };
+    let take = |set: &mut Set| {
+        set.pop(rng, |member| {
+            put(out, member);
+            record.add(member);
+        });
+    };
     match keyspace.change(scope, key, take)? {
         Some(()) => keyspace.dirty += 1,
         None => ctx.session.output.null(),
@@ -86,9 +96,35 @@ fn pop_one(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
+/// Records the members that go, as commands of bounded length.
+struct Record<'a> {
+    effects: &'a mut Effects,
+    db: usize,
+    key: &'a [u8],
+    /// Members that no command was begun for.
+    left: usize,
+    /// Members that the last command waits for.
+    in_command: usize,
+}
+
+impl Record<'_> {
+    fn add(&mut self, member: Element<'_>) {
+        if !self.effects.wanted() {
+            return;
+        }
+        if self.in_command == 0 {
+            self.in_command = self.left.min(RECORDED_TOGETHER_MAX);
+            self.left -= self.in_command;
+            self.effects.command(self.db, 2 + self.in_command).word(b"SREM").word(self.key);
+        }
+        self.in_command -= 1;
+        member.with_text(|text| _ = self.effects.word(text));
+    }
+}
+
 fn pop_some(ctx: &mut Context<'_>, count: usize) -> Outcome {
     let (scope, key, out) = (ctx.scope(), ctx.key(1), &mut ctx.session.output);
-    let Server { keyspace, rng, .. } = &mut *ctx.server;
+    let Server { keyspace, rng, effects, .. } = &mut *ctx.server;
     let len = match keyspace.write(scope, key) {
         Some(slot) => set_of(&slot.get())?.len(),
         None => 0,
@@ -103,13 +139,24 @@ fn pop_some(ctx: &mut Context<'_>, count: usize) -> Outcome {
             put(out, member);
         }
         keyspace.discard(entry, Free::Here);
+        keyspace.dirty += num::u64_of(len);
+        let delete = effects::deletion_of_emptied(&ctx.server.config);
+        ctx.effects_as(&[delete, key.bytes]);
     } else {
-        let take = |set: &mut Set| set.pop_some(count, rng, |member| put(out, member));
+        let mut record =
+            Record { effects, db: scope.db, key: key.bytes, left: count, in_command: 0 };
+        let take = |set: &mut Set| {
+            set.pop_some(count, rng, |member| {
+                put(out, member);
+                record.add(member);
+            })
+        };
         if let Some(gone) = keyspace.change(scope, key, take)?.flatten() {
             keyspace.discard_value(Heap::Set(gone));
         }
+        keyspace.dirty += num::u64_of(count);
+        ctx.effects_none();
     }
-    keyspace.dirty += num::u64_of(count.min(len));
     Ok(())
 }
 

@@ -248,10 +248,24 @@ fn pop_first_of(
             ctx.server.keyspace.change(scope, key, |set| pop(set, end, count, out, head, form))?;
         if let Some(popped) = popped {
             ctx.server.keyspace.dirty += num::u64_of(popped);
+            record(ctx, key.bytes, end, form, popped);
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Records the command that does nothing but pop from one key.
+fn record(ctx: &mut Context<'_>, key: &[u8], end: End, form: Form, popped: usize) {
+    let name: &[u8] = match end {
+        End::Min => b"ZPOPMIN",
+        End::Max => b"ZPOPMAX",
+    };
+    let Some(mut effects) = ctx.effects_instead() else { return };
+    match form {
+        Form::Pairs => effects.add(3).word(name).word(key).count(popped),
+        Form::Members | Form::Flat => effects.add(2).word(name).word(key),
+    };
 }
 
 /// The arguments of ZMPOP and BZMPOP.

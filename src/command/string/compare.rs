@@ -127,6 +127,7 @@ fn delete_if(
     if holds {
         ctx.server.keyspace.remove(scope.db, key, Free::Here);
         ctx.server.keyspace.dirty += 1;
+        ctx.effects_as(&[b"DEL", key.bytes]);
     }
     ctx.reply_integer(i64::from(holds))
 }

@@ -163,6 +163,8 @@ fn incr_by_float(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     ctx.server.keyspace.dirty += 1;
+    // The sum and not the amount: it might come out otherwise elsewhere.
+    ctx.effects_as(&[b"SET", key.bytes, &digits, b"KEEPTTL"]);
     ctx.session.output.bulk(&digits);
     Ok(())
 }

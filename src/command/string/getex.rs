@@ -5,7 +5,7 @@ use super::options::{Expiration, Expiry, Grammar, Options};
 use crate::command::spec::{
     Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
-use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::command::{Command, Context, Error, Outcome, Spec, effects};
 use crate::store::{Free, Keyspace};
 use crate::value::Str;
 
@@ -72,6 +72,7 @@ fn get_del(ctx: &mut Context<'_>) -> Outcome {
     get::reply(&mut ctx.session.output, &mut slot)?;
     ctx.server.keyspace.remove(scope.db, key, Free::Here);
     ctx.server.keyspace.dirty += 1;
+    ctx.effects_as(&[b"DEL", key.bytes]);
     Ok(())
 }
 
@@ -105,7 +106,20 @@ fn get_ex(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     ctx.server.keyspace.dirty += 1;
+    record(ctx, expiry, now_ms);
     Ok(())
+}
+
+/// Records what became of the expiry.
+fn record(ctx: &mut Context<'_>, expiry: Expiry, now_ms: i64) {
+    let key = ctx.args.at(1);
+    let delete = effects::deletion_of_expired(&ctx.server.config);
+    let Some(mut effects) = ctx.effects_instead() else { return };
+    match expiry {
+        Expiry::At(at_ms) if at_ms <= now_ms => effects.add(2).word(delete).word(key),
+        Expiry::At(at_ms) => effects.add(3).word(b"PEXPIREAT").word(key).number(at_ms),
+        Expiry::Never | Expiry::Kept => effects.add(2).word(b"PERSIST").word(key),
+    };
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::condition::Condition;
 use super::options::{Expiry, Grammar, Options};
-use super::{get, put};
+use super::{get, put, record_put};
 use crate::base::num;
 use crate::command::spec::{
     Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
@@ -173,7 +173,25 @@ fn mset_ex(ctx: &mut Context<'_>) -> Outcome {
         return ctx.reply_integer(0);
     }
     put_all(ctx, keys, expiry);
+    record(ctx, keys, expiry);
     ctx.reply_integer(1)
+}
+
+/// Records MSETEX by commands that older servers know, too.
+fn record(ctx: &mut Context<'_>, keys: Places, expiry: Expiry) {
+    let args = ctx.args;
+    match expiry {
+        Expiry::Never => {
+            let Some(mut effects) = ctx.effects_instead() else { return };
+            let pairs = args.from(keys.first).take(keys.step * keys.count);
+            effects.add(1 + pairs.len()).word(b"MSET").words(pairs);
+        }
+        Expiry::Kept | Expiry::At(_) => {
+            for place in (0..keys.count).map(|nth| keys.nth(nth)) {
+                record_put(ctx, place, place + 1, expiry);
+            }
+        }
+    }
 }
 
 /// The keys of a command that has nothing but pairs.

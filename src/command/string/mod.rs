@@ -47,6 +47,19 @@ pub static COMMANDS: &[&Command] = &[
     &set::SETNX,
 ];
 
+/// Records that a key was given the string of argument `index`, whatever command did it.
+fn record_put(ctx: &mut Context<'_>, key: usize, index: usize, expiry: Expiry) {
+    let (key, value) = (ctx.args.at(key), ctx.args.at(index));
+    let Some(mut effects) = ctx.effects_instead() else { return };
+    match expiry {
+        Expiry::Never => effects.add(3).word(b"SET").word(key).word(value),
+        Expiry::Kept => effects.add(4).word(b"SET").word(key).word(value).word(b"KEEPTTL"),
+        Expiry::At(at_ms) => {
+            effects.add(5).word(b"SET").word(key).word(value).word(b"PXAT").number(at_ms)
+        }
+    };
+}
+
 /// Gives a key the string of argument `index`, whatever it had before, and counts the change.
 #[inline]
 fn put(ctx: &mut Context<'_>, key: Key<'_>, index: usize, expiry: Expiry) {

@@ -1,7 +1,7 @@
 //! Storing one string: SET with all its options, and the older commands it covers.
 
 use super::options::{Expiry, Grammar, Options, Reply};
-use super::{condition::Condition, get, put};
+use super::{condition::Condition, get, put, record_put};
 use crate::command::expiry::{self, Unit};
 use crate::command::spec::{
     Arg, ArgType, BeginSearch, Categories, Deprecation, FindKeys, Flags, Group, KeyFlags, KeySpec,
@@ -161,6 +161,7 @@ fn set(ctx: &mut Context<'_>) -> Outcome {
     if options.condition == Condition::Always && options.reply == Reply::Outcome {
         let key = ctx.key(1);
         put(ctx, key, 2, expiry);
+        record(ctx, options, expiry);
         return ctx.ok();
     }
     set_if(ctx, options, expiry)
@@ -185,6 +186,7 @@ fn set_if(ctx: &mut Context<'_>, options: Options, expiry: Expiry) -> Outcome {
     };
     if holds {
         put(ctx, key, 2, expiry);
+        record(ctx, options, expiry);
     }
     match reply {
         Reply::OldValue if exists => {}
@@ -193,6 +195,22 @@ fn set_if(ctx: &mut Context<'_>, options: Options, expiry: Expiry) -> Outcome {
         Reply::Outcome => ctx.session.output.null(),
     }
     Ok(())
+}
+
+/// Records a SET without what has been decided already: times become one of their own, and comparisons,
+/// which older servers do not know, are left out as GET is.
+fn record(ctx: &mut Context<'_>, options: Options, expiry: Expiry) {
+    let is_compared = matches!(options.condition, Condition::Compared(..));
+    if is_compared || matches!(expiry, Expiry::At(_)) {
+        record_put(ctx, 1, 2, expiry);
+    } else if options.reply == Reply::OldValue {
+        let args = ctx.args;
+        let words = || args.from(0).enumerate();
+        let is_kept = |&(at, word): &(usize, &[u8])| at < 3 || !word.eq_ignore_ascii_case(b"get");
+        let Some(mut effects) = ctx.effects_instead() else { return };
+        let kept = words().filter(is_kept).map(|(_, word)| word);
+        effects.add(words().filter(is_kept).count()).words(kept);
+    }
 }
 
 fn set_nx(ctx: &mut Context<'_>) -> Outcome {
@@ -218,6 +236,7 @@ fn set_until(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
     let at_ms = expiry::deadline_ms(ctx, 2, unit)?;
     let key = ctx.key(1);
     put(ctx, key, 3, Expiry::At(at_ms));
+    record_put(ctx, 1, 3, Expiry::At(at_ms));
     ctx.ok()
 }
 
@@ -228,6 +247,7 @@ fn get_set(ctx: &mut Context<'_>) -> Outcome {
         None => ctx.session.output.null(),
     }
     put(ctx, key, 2, Expiry::Never);
+    record_put(ctx, 1, 2, Expiry::Never);
     Ok(())
 }
 
