@@ -1,14 +1,20 @@
 //! A machine of which nothing is real, and which can be told to fail.
 
-use carnelian::command::host::{CpuUse, Crash, Facts, Host, MemoryUse};
+use carnelian::command::host::{
+    ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host, MemoryUse, NewFile,
+    Write,
+};
+use carnelian::command::persist::Loaded;
 use carnelian::config::{Config, Trigger};
+use carnelian::persist::Progress;
 use std::any::Any;
 use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io::{self, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 thread_local! {
     static TICKS: Cell<u64> = const { Cell::new(0) };
@@ -29,6 +35,8 @@ pub struct FlakyHost {
     facts: Facts,
     files: BTreeMap<PathBuf, Vec<u8>>,
     failing: Rc<Cell<bool>>,
+    progress: Progress,
+    child_end: Option<ChildEnd>,
 }
 
 impl FlakyHost {
@@ -37,7 +45,7 @@ impl FlakyHost {
         TICKS.set(0);
         let facts = Facts { config_file: "/redis.conf".to_owned(), ..Facts::default() };
         let files = [(PathBuf::from("/redis.conf"), b"# empty\nhz 20\n".to_vec())].into();
-        Self { facts, files, failing }
+        Self { facts, files, failing, progress: Progress::new(), child_end: None }
     }
 
     fn check(&self) -> io::Result<()> {
@@ -77,6 +85,50 @@ impl Host for FlakyHost {
         Ok(())
     }
 
+    fn open_file(&mut self, path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
+        let bytes = self.read_file(path)?;
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Ok((Box::new(Cursor::new(bytes)), len))
+    }
+
+    fn write_file(&mut self, file: NewFile<'_>, write: &mut Write<'_>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        write(&mut bytes, &self.progress)?;
+        self.replace_file(file.path, &bytes)
+    }
+
+    fn write_file_in_child(
+        &mut self,
+        _: ChildKind,
+        file: NewFile<'_>,
+        write: &mut Write<'_>,
+    ) -> io::Result<Forked> {
+        self.check()?;
+        let written = self.write_file(file, write);
+        self.child_end = Some(if written.is_ok() { ChildEnd::Done } else { ChildEnd::Failed });
+        Ok(Forked { pid: 1234, took_us: 5 })
+    }
+
+    fn child_progress(&self) -> ChildProgress {
+        ChildProgress { keys: self.progress.keys(), ..ChildProgress::default() }
+    }
+
+    fn take_child_end(&mut self) -> Option<ChildEnd> {
+        self.child_end.take()
+    }
+
+    fn stop_child(&mut self) {
+        self.child_end = None;
+    }
+
+    fn forget_signal(&mut self) {}
+
+    fn announce_ready(&mut self) {}
+
+    fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
+        None
+    }
+
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {
         drop(garbage);
     }
@@ -85,8 +137,11 @@ impl Host for FlakyHost {
         0
     }
 
-    fn sleep(&mut self, micros: u64) {
-        TICKS.set(TICKS.get().saturating_add(micros.saturating_mul(1000)).min(1 << 62));
+    fn sleeper(&self) -> fn(Duration) {
+        |time| {
+            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            TICKS.set(TICKS.get().saturating_add(nanos).min(1 << 62));
+        }
     }
 
     fn purge_memory(&mut self) -> io::Result<()> {

@@ -282,6 +282,9 @@ fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
     if flags.contains(Flags::DENYOOM) && is_out_of_memory(server) {
         return Err(Error::OUT_OF_MEMORY);
     }
+    if !server.conditions.is_empty() {
+        server.check_conditions(&server.commands.get(id).command.spec)?;
+    }
     Ok(())
 }
 

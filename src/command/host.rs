@@ -2,12 +2,15 @@
 //!
 //! The operating system's side is in `os/`; tests and the simulator bring their own.
 
+use super::persist::Loaded;
 use crate::config::Config;
+use crate::persist::Progress;
 use std::any::Any;
 use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 /// Memory figures, bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,6 +84,74 @@ pub enum Crash {
     Exit,
 }
 
+/// A file to be written as a whole: under another name first, so that its own stands for the old bytes
+/// or the new ones.
+#[derive(Clone, Copy, Debug)]
+pub struct NewFile<'a> {
+    /// Its name.
+    pub path: &'a Path,
+    /// What its name begins with while it is written; the process number and the extension follow.
+    pub temporary: &'a str,
+    /// When its bytes are forced to disk.
+    pub sync: Sync,
+}
+
+/// When the bytes of a new file are forced to disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// At its end.
+    AtEnd,
+    /// Bit by bit while it is written, so that the end does not take long.
+    Gradually,
+}
+
+/// What writes the contents of a file.
+pub type Write<'a> = dyn FnMut(&mut dyn io::Write, &Progress) -> io::Result<()> + 'a;
+
+/// What a child process is for. There is one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildKind {
+    /// It writes a snapshot.
+    Snapshot,
+    /// It rewrites the append-only file.
+    Rewrite,
+}
+
+/// How a child process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildEnd {
+    /// Its file is complete and has its name.
+    Done,
+    /// It could not write the file; the log says why.
+    Failed,
+    /// It was told to give up.
+    GaveUp,
+    /// A signal ended it.
+    Killed(i32),
+}
+
+/// A child process that has been started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forked {
+    /// Its process number.
+    pub pid: u32,
+    /// How long the fork held up the server, microseconds.
+    pub took_us: u64,
+}
+
+/// How far the child is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChildProgress {
+    /// Keys written.
+    pub keys: u64,
+    /// Memory that it does not share with the server any more, bytes.
+    pub cow_bytes: u64,
+    /// The most of that so far.
+    pub cow_peak_bytes: u64,
+    /// When that was measured, Unix seconds; 0 before the first time.
+    pub measured_at_s: i64,
+}
+
 /// The machine.
 pub trait Host: Debug {
     /// Memory figures now; takes some microseconds.
@@ -106,12 +177,47 @@ pub trait Host: Debug {
     /// # Errors
     /// As the system gives them; the old file is then untouched.
     fn replace_file(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Opens a file to read it; its length comes along.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    fn open_file(&mut self, path: &Path) -> io::Result<(Box<dyn io::Read>, u64)>;
+    /// Writes a file here and now, which may take long.
+    ///
+    /// # Errors
+    /// The system's, or those of `write`. The old file is then untouched, and the log says what failed.
+    fn write_file(&mut self, file: NewFile<'_>, write: &mut Write<'_>) -> io::Result<()>;
+    /// Writes a file in a child process, which sees the data as they are now.
+    ///
+    /// # Errors
+    /// The system has no process to give.
+    fn write_file_in_child(
+        &mut self,
+        kind: ChildKind,
+        file: NewFile<'_>,
+        write: &mut Write<'_>,
+    ) -> io::Result<Forked>;
+    /// How far the child is, or the last one was.
+    fn child_progress(&self) -> ChildProgress;
+    /// How the child ended, if it has; once.
+    fn take_child_end(&mut self) -> Option<ChildEnd>;
+    /// Tells the child to give up, and waits until it has; the half-written file is removed.
+    fn stop_child(&mut self);
+    /// The end that a signal asked for was given up: the next signal asks again.
+    fn forget_signal(&mut self);
+    /// Tells whoever waits for it that the server answers from now on.
+    fn announce_ready(&mut self);
+    /// What a load that was begun at the start has brought, once it is over; `None` before.
+    ///
+    /// # Errors
+    /// Why the data could not be loaded: a sentence for the log.
+    fn take_loaded(&mut self) -> Option<Result<Loaded, String>>;
     /// Drops something on the helper thread.
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>);
     /// Things handed to [`Host::drop_later`] that are not freed yet.
     fn drops_pending(&self) -> u64;
-    /// Blocks the reactor (DEBUG SLEEP).
-    fn sleep(&mut self, micros: u64);
+    /// What blocks the thread for a time, for tests.
+    fn sleeper(&self) -> fn(Duration);
     /// Gives free pages back to the system.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ pub mod keys;
 pub mod latency;
 pub mod list;
 pub mod memory;
+pub mod persist;
 pub mod quiet_host;
 pub mod replay;
 pub mod server;
@@ -75,6 +76,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     hash::COMMANDS,
     hyperloglog::COMMANDS,
     list::COMMANDS,
+    persist::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
     string::COMMANDS,

@@ -1,11 +1,16 @@
 //! A machine on which nothing happens: for a server that only executes a log.
 
-use super::host::{CpuUse, Crash, Facts, Host, MemoryUse};
+use super::host::{
+    ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host, MemoryUse, NewFile,
+    Write,
+};
+use super::persist::Loaded;
 use crate::config::{Config, Trigger};
 use std::any::Any;
 use std::cmp::Ordering;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::Duration;
 
 /// The machine of a server without clients. Commands that ask for something else than data get an
 /// error or nothing.
@@ -40,13 +45,41 @@ impl Host for QuietHost {
     fn replace_file(&mut self, _path: &Path, _bytes: &[u8]) -> io::Result<()> {
         nothing()
     }
+    fn open_file(&mut self, _path: &Path) -> io::Result<(Box<dyn io::Read>, u64)> {
+        nothing()
+    }
+    fn write_file(&mut self, _file: NewFile<'_>, _write: &mut Write<'_>) -> io::Result<()> {
+        nothing()
+    }
+    fn write_file_in_child(
+        &mut self,
+        _kind: ChildKind,
+        _file: NewFile<'_>,
+        _write: &mut Write<'_>,
+    ) -> io::Result<Forked> {
+        nothing()
+    }
+    fn child_progress(&self) -> ChildProgress {
+        ChildProgress::default()
+    }
+    fn take_child_end(&mut self) -> Option<ChildEnd> {
+        None
+    }
+    fn stop_child(&mut self) {}
+    fn forget_signal(&mut self) {}
+    fn announce_ready(&mut self) {}
+    fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
+        None
+    }
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {
         drop(garbage);
     }
     fn drops_pending(&self) -> u64 {
         0
     }
-    fn sleep(&mut self, _micros: u64) {}
+    fn sleeper(&self) -> fn(Duration) {
+        |_| ()
+    }
     fn purge_memory(&mut self) -> io::Result<()> {
         nothing()
     }

@@ -4,6 +4,7 @@ use super::buffers::ReplyBuffers;
 use super::effects::Effects;
 use super::host::Host;
 use super::latency::LatencyMonitor;
+use super::persist::{Conditions, Persistence};
 use super::stats::Stats;
 use super::table::CommandTable;
 use super::waits::Waits;
@@ -111,10 +112,16 @@ pub struct Server {
     pub waits: Waits,
     /// Places of clients that got theirs and are to go on with what they sent meanwhile.
     pub resumable: Vec<usize>,
+    /// Snapshots.
+    pub persistence: Persistence,
+    /// What keeps commands from being executed.
+    pub conditions: Conditions,
     /// Set once the server is to end.
     pub shutdown: Option<Shutdown>,
     /// Whether active expiry runs (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: ActiveExpire,
+    /// Whether the periodic work is done (DEBUG PAUSE-CRON).
+    pub periodic_work: PeriodicWork,
     /// Elements of lists from which length on stand alone in a node (DEBUG QUICKLIST-PACKED-THRESHOLD).
     pub list_plain_from: Option<usize>,
     /// Places of clients with output to send in this turn.
@@ -129,6 +136,15 @@ pub struct Server {
     pub largest_input_bytes: usize,
     /// See `largest_input_bytes`.
     pub largest_output_bytes: u64,
+}
+
+/// Whether the periodic work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeriodicWork {
+    /// Yes.
+    Runs,
+    /// Not for the time being.
+    Paused,
 }
 
 /// Whether keys are expired when nobody asks for them.
@@ -195,8 +211,11 @@ impl Server {
             paused: Vec::new(),
             waits: Waits::default(),
             resumable: Vec::new(),
+            persistence: Persistence { saved_at_s: now.unix_s(), ..Persistence::default() },
+            conditions: Conditions::default(),
             shutdown: None,
             active_expire: ActiveExpire::On,
+            periodic_work: PeriodicWork::Runs,
             list_plain_from: None,
             writable: Vec::new(),
             doomed: Vec::new(),

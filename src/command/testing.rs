@@ -6,13 +6,18 @@
 
 use super::context::{Context, KeyHashes};
 use super::dispatch::{self, Flow};
-use super::host::{CpuUse, Crash, Facts, Host, MemoryUse};
+use super::host::{
+    ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host, MemoryUse, NewFile,
+    Write,
+};
+use super::persist::Loaded;
 use super::server::{Now, Server};
 use super::{Handler, effects};
 use crate::base::hash::HashKey;
-use crate::base::quote;
 use crate::base::rng::Rng;
+use crate::base::{num, quote};
 use crate::config::{Config, Trigger};
+use crate::persist::Progress;
 use crate::resp::OwnedArgs;
 use crate::resp::parse::Trust;
 use crate::session::{Endpoint, Session};
@@ -24,6 +29,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A machine of which nothing is real.
 #[derive(Debug, Default)]
@@ -32,6 +38,13 @@ pub(crate) struct FakeHost {
     pub(crate) files: BTreeMap<PathBuf, Vec<u8>>,
     /// A change that cannot be put into effect, and why.
     pub(crate) refuses: Option<(Trigger, &'static str)>,
+    /// How the child ended, which is over as soon as it is begun.
+    pub(crate) child_end: Option<ChildEnd>,
+    pub(crate) progress: Progress,
+    /// Whether no file can be written.
+    pub(crate) is_full: bool,
+    /// What a load has brought.
+    pub(crate) loaded: Option<Result<Loaded, String>>,
     /// The changes it was asked to put into effect.
     pub(crate) applied: Rc<RefCell<Vec<Trigger>>>,
 }
@@ -63,13 +76,52 @@ impl Host for FakeHost {
         self.files.insert(path.to_owned(), bytes.to_vec());
         Ok(())
     }
+    fn open_file(&mut self, path: &Path) -> io::Result<(Box<dyn io::Read>, u64)> {
+        let bytes = self.read_file(path)?;
+        let len = num::u64_of(bytes.len());
+        Ok((Box::new(io::Cursor::new(bytes)), len))
+    }
+    fn write_file(&mut self, file: NewFile<'_>, write: &mut Write<'_>) -> io::Result<()> {
+        if self.is_full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let mut bytes = Vec::new();
+        write(&mut bytes, &self.progress)?;
+        self.replace_file(file.path, &bytes)
+    }
+    fn write_file_in_child(
+        &mut self,
+        _kind: ChildKind,
+        file: NewFile<'_>,
+        write: &mut Write<'_>,
+    ) -> io::Result<Forked> {
+        let written = self.write_file(file, write);
+        self.child_end = Some(if written.is_ok() { ChildEnd::Done } else { ChildEnd::Failed });
+        Ok(Forked { pid: 1234, took_us: 5 })
+    }
+    fn child_progress(&self) -> ChildProgress {
+        ChildProgress { keys: self.progress.keys(), ..ChildProgress::default() }
+    }
+    fn take_child_end(&mut self) -> Option<ChildEnd> {
+        self.child_end.take()
+    }
+    fn stop_child(&mut self) {
+        self.child_end = None;
+    }
+    fn announce_ready(&mut self) {}
+    fn forget_signal(&mut self) {}
+    fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
+        self.loaded.take()
+    }
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {
         drop(garbage);
     }
     fn drops_pending(&self) -> u64 {
         0
     }
-    fn sleep(&mut self, _micros: u64) {}
+    fn sleeper(&self) -> fn(Duration) {
+        |_| ()
+    }
     fn purge_memory(&mut self) -> io::Result<()> {
         Ok(())
     }

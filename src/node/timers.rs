@@ -2,7 +2,7 @@
 
 use super::Node;
 use crate::base::num;
-use crate::command::server::{ActiveExpire, Now, Server};
+use crate::command::server::{ActiveExpire, Now, PeriodicWork, Server};
 use crate::resp::parse::Trust;
 use crate::session::{Closing, Session};
 
@@ -16,6 +16,8 @@ const CLIENTS_PER_RUN_MAX: usize = 200;
 const CLIENTS_PER_RUN_MIN: usize = 5;
 /// Most of the time between two runs that active expiry may take, percent, at effort 1.
 const EXPIRE_TIME_PERCENT: u64 = 25;
+/// How long nothing happens by itself while the periodic work is paused, milliseconds.
+const PAUSED_WAIT_MS: u64 = 100;
 /// Unsent replies of a client that has not authenticated, bytes.
 const UNAUTHENTICATED_OUTPUT_BYTES_MAX: u64 = 1024;
 
@@ -32,15 +34,25 @@ impl Node {
     pub fn tick(&mut self, now: Now) -> u64 {
         self.server.set_now(now);
         let now_ms = now.mono_ms();
-        if now_ms >= self.timers.next_run_ms {
+        let is_paused = self.server.periodic_work == PeriodicWork::Paused;
+        if self.server.persistence.asked_to_end.is_some() && !is_paused {
+            self.timers.next_run_ms = now_ms;
+        }
+        if now_ms >= self.timers.next_run_ms && !is_paused {
             self.run_periodic(now);
             let period_ms = 1000 / u64::from(self.server.hz.clamp(1, HZ_MAX));
             self.timers.next_run_ms = now_ms + period_ms.max(1);
         }
+        if self.server.persistence.loading.is_some() {
+            self.server.look_after_loading();
+        }
         self.end_pause(now);
         self.end_waits(now);
         self.resume_served(now);
-        let mut wait_ms = self.timers.next_run_ms - now_ms;
+        let mut wait_ms = match self.server.periodic_work {
+            PeriodicWork::Runs => self.timers.next_run_ms - now_ms,
+            PeriodicWork::Paused => PAUSED_WAIT_MS,
+        };
         if let Some(pause) = self.server.pause {
             let left_ms = pause.until_ms.saturating_sub(now.unix_ms());
             wait_ms = wait_ms.min(u64::try_from(left_ms).unwrap_or(0).max(1));
@@ -60,6 +72,8 @@ impl Node {
             server.sample(now);
         }
         server.buffers.trim(now.mono_ms());
+        server.look_after_snapshots();
+        server.end_if_asked();
         server.expire_cycle();
         if server.config.activerehashing {
             server.keyspace.maintain();

@@ -1,22 +1,31 @@
 //! The machine, as commands ask for it.
 
+use super::affinity::{self, CpuList};
+use super::child::{Children, Reporter};
 use super::listen::Listener;
 use super::memory::{self, BackgroundPurge, Control};
-use super::oom::{OomAdjuster, ProcessClass};
+use super::new_file::NewFile;
+use super::oom::{OomAdjuster, OomMode, OomScores, ProcessClass};
 use super::reactor::{self, Listeners};
 use super::reclaim::Reclaimer;
+use super::supervise::{Notice, Supervisor};
 use super::sysinfo::{self, CpuScope};
 use super::title::{ProcessTitle, TitleFields};
-use super::{crash, errno, listen, locale, log, options, rlimit, title};
+use super::{crash, errno, listen, locale, log, options, rlimit, signal, title};
 use crate::base::num;
-use crate::command::host::{CpuUse, Crash, Facts, Host, MemoryUse};
+use crate::command::host::{
+    self, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host, MemoryUse, Sync,
+};
+use crate::command::persist::Loaded;
 use crate::config::{Config, Trigger};
+use crate::persist::Progress;
 use mio::Registry;
 use std::any::Any;
 use std::cmp::Ordering;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// The real machine.
@@ -27,9 +36,14 @@ pub struct Machine {
     listeners: Listeners,
     reclaimer: Reclaimer,
     oom: OomAdjuster,
+    oom_setting: (OomMode, OomScores),
     title: Option<ProcessTitle>,
     /// The configuration whose listeners are open.
     listening: Config,
+    children: Children,
+    supervisor: Rc<Supervisor>,
+    /// What the child writes; it is there no more once it is complete.
+    unfinished: Option<PathBuf>,
 }
 
 /// What [`Machine::new`] is given: what `start` has set up already.
@@ -43,6 +57,8 @@ pub struct Parts {
     pub listeners: Listeners,
     /// The process's title, if it can be changed.
     pub title: Option<ProcessTitle>,
+    /// Who started the process.
+    pub supervisor: Rc<Supervisor>,
 }
 
 impl Machine {
@@ -57,8 +73,12 @@ impl Machine {
             listeners: parts.listeners,
             reclaimer: Reclaimer::start()?,
             oom: OomAdjuster::new(),
+            oom_setting: options::oom(config),
             title: parts.title,
             listening: config.clone(),
+            children: Children::new()?,
+            supervisor: parts.supervisor,
+            unfinished: None,
         };
         machine.set_title(config);
         // Failures are logged; the server runs without, as Redis does.
@@ -67,7 +87,8 @@ impl Machine {
     }
 
     fn set_oom_score(&mut self, config: &Config) -> Result<(), String> {
-        let (mode, scores) = options::oom(config);
+        self.oom_setting = options::oom(config);
+        let (mode, scores) = self.oom_setting;
         let applied = self.oom.apply(mode, scores, ProcessClass::Primary);
         applied.map_err(|_| {
             "Failed to apply new oom_score_adj configuration, check server logs.".to_owned()
@@ -93,6 +114,13 @@ impl Machine {
         };
         if let Ok(text) = title::expand(&config.proc_title_template.to_string(), &fields) {
             shown.set(&text);
+        }
+    }
+
+    /// Removes what a child has left half-written.
+    fn remove_unfinished(&mut self) {
+        if let Some(path) = self.unfinished.take() {
+            let _ = fs::remove_file(path); // it has its name, or was removed by the child
         }
     }
 
@@ -145,6 +173,25 @@ impl Machine {
             listener.register(&self.registry, token).map_err(|error| errno::text(&error))?;
         }
         Ok(())
+    }
+}
+
+/// Makes a child known for what it is, and lets it run where the configuration says.
+fn prepare_child(kind: ChildKind, title: &mut Option<ProcessTitle>, config: &Config) {
+    let (name, cpus) = match kind {
+        ChildKind::Snapshot => ("redis-rdb-bgsave", &config.bgsave_cpulist),
+        ChildKind::Rewrite => ("redis-aof-rewrite", &config.aof_rewrite_cpulist),
+    };
+    if let Some(title) = title {
+        title.set(name);
+    }
+    if cpus.is_empty() {
+        return;
+    }
+    let list = CpuList::parse(&cpus.to_string()).ok();
+    let bound = list.is_some_and(|list| affinity::bind_thread(&list).is_ok());
+    if !bound {
+        tracing::warn!("The child cannot run on the CPUs '{cpus}' only");
     }
 }
 
@@ -234,6 +281,81 @@ impl Host for Machine {
         replace_file(path, bytes)
     }
 
+    fn open_file(&mut self, path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        Ok((Box::new(file), len))
+    }
+
+    fn write_file(
+        &mut self,
+        file: host::NewFile<'_>,
+        write: &mut host::Write<'_>,
+    ) -> io::Result<()> {
+        let temporary = file.path.with_file_name(temporary_name(&file, std::process::id()));
+        // A path with a NUL was refused when it was configured.
+        let _ = signal::unlink_on_exit(Some(&temporary));
+        let progress = Progress::new();
+        let written = write_new_file(&file, |new| write(new, &progress));
+        let _ = signal::unlink_on_exit(None);
+        written.inspect_err(|error| tracing::warn!("{error}"))
+    }
+
+    fn write_file_in_child(
+        &mut self,
+        kind: ChildKind,
+        file: host::NewFile<'_>,
+        write: &mut host::Write<'_>,
+    ) -> io::Result<Forked> {
+        let Self { children, oom, oom_setting, title, listening: config, .. } = self;
+        let forked = children.start(kind, &mut |reporter| {
+            // It works without; the log says why it is not as asked for.
+            let _ = oom.apply(oom_setting.0, oom_setting.1, ProcessClass::Child);
+            prepare_child(kind, title, config);
+            write_new_file(&file, |new| {
+                let progress = reporter.progress();
+                write(&mut Reporting { file: new, reporter }, progress)
+            })
+        })?;
+        self.unfinished = Some(file.path.with_file_name(temporary_name(&file, forked.pid)));
+        Ok(forked)
+    }
+
+    fn child_progress(&self) -> ChildProgress {
+        self.children.progress()
+    }
+
+    fn take_child_end(&mut self) -> Option<ChildEnd> {
+        let end = self.children.take_end()?;
+        self.remove_unfinished();
+        Some(end)
+    }
+
+    fn stop_child(&mut self) {
+        if self.children.stop().is_some() {
+            self.remove_unfinished();
+        }
+    }
+
+    fn forget_signal(&mut self) {
+        signal::forget();
+    }
+
+    fn announce_ready(&mut self) {
+        let kind = |listener: &Listener| if listener.is_unix() { "unix" } else { "tcp" };
+        let mut kinds: Vec<&str> = self.listeners.borrow().iter().map(kind).collect();
+        kinds.dedup(); // one line for all addresses
+        for kind in kinds {
+            tracing::info!("Ready to accept connections {kind}");
+        }
+        self.supervisor.notify(Notice::Status("Ready to accept connections"));
+        self.supervisor.notify(Notice::Ready);
+    }
+
+    fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
+        None
+    }
+
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {
         self.reclaimer.drop_later(garbage);
     }
@@ -242,8 +364,8 @@ impl Host for Machine {
         self.reclaimer.pending()
     }
 
-    fn sleep(&mut self, micros: u64) {
-        std::thread::sleep(Duration::from_micros(micros));
+    fn sleeper(&self) -> fn(Duration) {
+        std::thread::sleep
     }
 
     fn purge_memory(&mut self) -> io::Result<()> {
@@ -300,26 +422,48 @@ pub fn set_background_purge(config: &Config) -> Result<(), String> {
 /// # Errors
 /// As the system gives them; the old file is then untouched.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        Some(_) | None => PathBuf::from("."),
-    };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}-{}.tmp", std::process::id()));
-    let written = (|| {
-        let mut file = File::create(&temporary)?;
-        if let Ok(old) = fs::metadata(path) {
-            file.set_permissions(old.permissions())?;
-        }
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        File::open(&folder)?.sync_all()
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary); // the first error is the one that matters
+    let temporary = format!(".{name}-{}.tmp", std::process::id());
+    let mut file = NewFile::create(path, &temporary, Sync::AtEnd)?;
+    if let Ok(old) = fs::metadata(path) {
+        fs::set_permissions(file.temporary(), old.permissions())?;
     }
-    written
+    file.write_all(bytes)?;
+    file.commit()
+}
+
+/// The name a file has while a process writes it: `temp-4242.rdb`.
+fn temporary_name(file: &host::NewFile<'_>, pid: u32) -> String {
+    let extension = file.path.extension().unwrap_or_default().to_string_lossy();
+    format!("{}{pid}.{extension}", file.temporary)
+}
+
+/// Writes a file whole, in this process.
+fn write_new_file(
+    file: &host::NewFile<'_>,
+    mut write: impl FnMut(&mut NewFile) -> io::Result<()>,
+) -> io::Result<()> {
+    let temporary = temporary_name(file, std::process::id());
+    let mut new = NewFile::create(file.path, &temporary, file.sync)?;
+    write(&mut new)?;
+    new.commit()
+}
+
+/// What a child writes to: it measures itself now and then.
+struct Reporting<'a> {
+    file: &'a mut NewFile,
+    reporter: &'a mut Reporter,
+}
+
+impl Write for Reporting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.reporter.tick();
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Sets the collation of SORT … ALPHA and warns if there is none of that name.

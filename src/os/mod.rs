@@ -4,6 +4,7 @@
 
 pub mod affinity;
 pub mod banner;
+pub mod child;
 pub mod clock;
 pub mod config_file;
 pub mod crash;
@@ -16,6 +17,7 @@ pub mod listen;
 pub mod locale;
 pub mod log;
 pub mod memory;
+pub mod new_file;
 pub mod oom;
 pub mod options;
 pub mod random;

@@ -46,9 +46,10 @@ const EVENTS_MAX: usize = 1024;
 /// How often the clock that times commands is compared with the system's, nanoseconds.
 const RESYNC_NS: u64 = 1_000_000_000;
 
-/// Tokens of listeners count down from here; the signal descriptor's is above.
+/// Tokens of listeners count down from here; the signal descriptor's and the waker's are above.
 const TOKEN_SIGNAL: usize = usize::MAX - 1;
-const TOKEN_LISTENER_MAX: usize = usize::MAX - 2;
+const TOKEN_WAKER: usize = usize::MAX - 2;
+const TOKEN_LISTENER_MAX: usize = usize::MAX - 3;
 /// Tokens from here on are not clients.
 const TOKEN_SPECIAL_MIN: usize = usize::MAX - 4096;
 
@@ -113,6 +114,8 @@ pub fn listener_token(index: usize) -> Token {
 
 /// The token under which the signal descriptor is to be registered.
 pub const SIGNAL_TOKEN: Token = Token(TOKEN_SIGNAL);
+/// The token of the waker: another thread has something for this one.
+pub const WAKER_TOKEN: Token = Token(TOKEN_WAKER);
 
 fn client_token(index: usize, generation: usize) -> Token {
     Token(index | (generation << 32))
@@ -206,6 +209,8 @@ impl Reactor {
             if token.0 >= linger::TOKEN_MIN {
                 if token == SIGNAL_TOKEN {
                     ended = Turn::Signal;
+                } else if token == WAKER_TOKEN {
+                    // That the wait is over is all there is to it.
                 } else if token.0 >= TOKEN_SPECIAL_MIN {
                     self.mark_acceptable(token);
                 } else {

@@ -24,7 +24,7 @@ pub const CHILD_GAVE_UP_STATUS: i32 = 255;
 static WAKE_FD: AtomicI32 = AtomicI32::new(-1);
 /// The signal not yet taken, or 0.
 static PENDING: AtomicI32 = AtomicI32::new(0);
-/// True from the first request until [`Signals::forget`].
+/// True from the first request until [`forget`].
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 /// True while a request ends the process at once.
 static LOADING: AtomicBool = AtomicBool::new(false);
@@ -88,12 +88,12 @@ impl Signals {
             _ => None,
         }
     }
+}
 
-    /// The shutdown was given up (SHUTDOWN ABORT, or saving failed): the next SIGINT asks again
-    /// instead of ending the process.
-    pub fn forget(&self) {
-        REQUESTED.store(false, Ordering::Release);
-    }
+/// The shutdown was given up (SHUTDOWN ABORT, or saving failed): the next SIGINT asks again instead of
+/// ending the process.
+pub fn forget() {
+    REQUESTED.store(false, Ordering::Release);
 }
 
 impl AsRawFd for Signals {
@@ -312,7 +312,7 @@ pub(super) mod tests {
             let signals = Signals::install().unwrap();
             raise(libc::SIGINT);
             let first = signals.take();
-            signals.forget();
+            forget();
             raise(libc::SIGINT);
             exit_with(i32::from(!(first == signals.take() && first.is_some())));
         });

@@ -14,6 +14,7 @@ use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
 use crate::command::Server;
 use crate::command::host::Facts;
+use crate::command::persist::{Ending, Save, Unsaved};
 use crate::config::{CommandLine, Config, LoadError, Loaded, ShutdownFlags, Stdin, Text};
 use crate::node::Node;
 use crate::store::Keyspace;
@@ -90,8 +91,8 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     let title = ProcessTitle::take();
     log::install();
     crash::set_panic_hook();
-    let supervisor = Supervisor::find(options::supervised(&loaded.config));
-    if loaded.config.daemonize && matches!(supervisor, Supervisor::Nobody) {
+    let supervisor = Rc::new(Supervisor::find(options::supervised(&loaded.config)));
+    if loaded.config.daemonize && matches!(*supervisor, Supervisor::Nobody) {
         daemon::daemonize()?;
     }
     enter_directory(&mut loaded)?;
@@ -103,18 +104,15 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     let signals = Signals::install()?;
     let clock = prepare_process(&mut loaded.config)?;
     let facts = facts(config_file.unwrap_or_default(), &supervisor, clock)?;
-    let (mut reactor, listeners) = build(&loaded, facts, title, &signals)?;
+    let machine = Surroundings { facts, title, supervisor: Rc::clone(&supervisor) };
+    let (mut reactor, listeners) = build(&loaded, machine, &signals)?;
     log::set_role(Role::Primary);
     banner::print(&loaded.config);
     tracing::info!("Server initialized");
-    let kind_of = |listener: &listen::Listener| if listener.is_unix() { "unix" } else { "tcp" };
-    let mut kinds: Vec<&str> = listeners.borrow().iter().map(kind_of).collect();
-    kinds.dedup(); // one line for all addresses
-    for kind in kinds {
-        tracing::info!("Ready to accept connections {kind}");
+    let server = &mut reactor.node_mut().server;
+    if server.persistence.loading.is_none() {
+        server.host.announce_ready();
     }
-    supervisor.notify(Notice::Status("Ready to accept connections"));
-    supervisor.notify(Notice::Ready);
     let status = run(&mut reactor, &signals)?;
     supervisor.notify(Notice::Stopping);
     if let Some(pid_file) = pid_file {
@@ -202,10 +200,16 @@ fn prepare_process(config: &mut Config) -> Result<String, StartError> {
     Ok(source.describe())
 }
 
-fn build(
-    loaded: &Loaded,
+/// What [`build`] is given besides the configuration.
+struct Surroundings {
     facts: Facts,
     title: Option<ProcessTitle>,
+    supervisor: Rc<Supervisor>,
+}
+
+fn build(
+    loaded: &Loaded,
+    surroundings: Surroundings,
     signals: &Signals,
 ) -> Result<(Reactor, reactor::Listeners), StartError> {
     let config = &loaded.config;
@@ -227,20 +231,18 @@ fn build(
     )
     .map_err(StartError::Io)?;
     let listeners = Rc::new(RefCell::new(listeners));
-    let parts = Parts {
-        facts,
-        registry: poll.registry().try_clone()?,
-        listeners: Rc::clone(&listeners),
-        title,
-    };
-    let machine = Machine::new(parts, config)?;
     let [first, second, third, fourth] = random::seed()?;
-    let databases = config.databases;
-    let keyspace = Keyspace::new(databases, HashKey::new(first, second), Rng::seeded(third));
+    let hash_key = HashKey::new(first, second);
+    let mut rng = Rng::seeded(third);
+    let mut keyspace = || Keyspace::new(config.databases, hash_key, Rng::seeded(rng.next_u64()));
+    let Surroundings { facts, title, supervisor } = surroundings;
+    let registry = poll.registry().try_clone()?;
+    let parts = Parts { facts, registry, listeners: Rc::clone(&listeners), title, supervisor };
+    let machine = Machine::new(parts, config)?;
     let now = reactor::now();
     let rng = Rng::seeded(fourth);
     let mut server =
-        Server::new(config.clone(), keyspace, Box::new(machine), clock::ticks, rng, now);
+        Server::new(config.clone(), keyspace(), Box::new(machine), clock::ticks, rng, now);
     rename_commands(&mut server, loaded)?;
     Ok((Reactor::new(poll, Node::new(server), Rc::clone(&listeners)), listeners))
 }
@@ -281,14 +283,10 @@ fn run(reactor: &mut Reactor, signals: &Signals) -> io::Result<i32> {
             Turn::Signal => {
                 // The handler has logged which signal it was.
                 let Some(signal) = signals.take() else { continue };
-                tracing::warn!("User requested shutdown...");
-                if may_end(signal, &reactor.node_mut().server.config) == MayEnd::Yes {
-                    return Ok(0);
-                }
-                signals.forget();
+                let server = &mut reactor.node_mut().server;
+                server.ask_to_end(ending(signal, &server.config));
             }
             Turn::Shutdown => {
-                tracing::warn!("User requested shutdown...");
                 let shutdown = reactor.node_mut().server.shutdown;
                 return Ok(shutdown.map_or(0, |shutdown| shutdown.status));
             }
@@ -296,33 +294,21 @@ fn run(reactor: &mut Reactor, signals: &Signals) -> io::Result<i32> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum MayEnd {
-    Yes,
-    No,
-}
-
-/// Whether a signal may end the server, by `shutdown-on-sigterm` and `shutdown-on-sigint`: not if a
-/// snapshot is demanded first, since none can be written.
-fn may_end(signal: ShutdownSignal, config: &Config) -> MayEnd {
+/// What a signal asks for, by `shutdown-on-sigterm` and `shutdown-on-sigint`.
+fn ending(signal: ShutdownSignal, config: &Config) -> Ending {
     let flags = match signal {
         ShutdownSignal::Interrupt => config.shutdown_on_sigint,
         ShutdownSignal::Terminate => config.shutdown_on_sigterm,
     };
-    if flags.contains(ShutdownFlags::SAVE) {
-        if !flags.contains(ShutdownFlags::FORCE) {
-            tracing::warn!(
-                "Error trying to save the DB, can't exit: this version writes no snapshots."
-            );
-            return MayEnd::No;
-        }
-        tracing::warn!(
-            "Error trying to save the DB, but exiting: this version writes no snapshots."
-        );
-    } else if !flags.contains(ShutdownFlags::NOSAVE) && !config.save.is_empty() {
-        tracing::warn!("Exiting without saving the DB: this version writes no snapshots.");
-    }
-    MayEnd::Yes
+    let save = if flags.contains(ShutdownFlags::SAVE) {
+        Save::Yes
+    } else if flags.contains(ShutdownFlags::NOSAVE) {
+        Save::No
+    } else {
+        Save::Configured
+    };
+    let unsaved = if flags.contains(ShutdownFlags::FORCE) { Unsaved::End } else { Unsaved::Stay };
+    Ending { save, unsaved }
 }
 
 #[cfg(test)]
@@ -330,19 +316,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_snapshot_that_is_demanded_keeps_a_signal_from_ending_the_server() {
+    fn what_a_signal_asks_for_is_configured() {
         let mut config = Config::default();
-        let mut check = |flags, expected| {
+        let mut check = |flags, save, unsaved| {
             config.shutdown_on_sigterm = flags;
-            assert_eq!(may_end(ShutdownSignal::Terminate, &config), expected, "{flags:?}");
-            assert_eq!(may_end(ShutdownSignal::Interrupt, &config), MayEnd::Yes);
+            let asked = ending(ShutdownSignal::Terminate, &config);
+            assert_eq!(asked, Ending { save, unsaved }, "{flags:?}");
+            let other = ending(ShutdownSignal::Interrupt, &config);
+            assert_eq!(other, Ending { save: Save::Configured, unsaved: Unsaved::Stay });
         };
         let (save, force) = (ShutdownFlags::SAVE, ShutdownFlags::FORCE);
-        check(ShutdownFlags::empty(), MayEnd::Yes);
-        check(ShutdownFlags::NOSAVE, MayEnd::Yes);
-        check(ShutdownFlags::NOW, MayEnd::Yes);
-        check(save, MayEnd::No);
-        check(save | ShutdownFlags::NOW, MayEnd::No);
-        check(save | force, MayEnd::Yes);
+        check(ShutdownFlags::empty(), Save::Configured, Unsaved::Stay);
+        check(ShutdownFlags::NOSAVE, Save::No, Unsaved::Stay);
+        check(ShutdownFlags::NOW, Save::Configured, Unsaved::Stay);
+        check(save, Save::Yes, Unsaved::Stay);
+        check(save | ShutdownFlags::NOW, Save::Yes, Unsaved::Stay);
+        check(save | force, Save::Yes, Unsaved::End);
     }
 }

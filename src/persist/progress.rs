@@ -39,6 +39,13 @@ impl Progress {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    /// Begins anew.
+    pub fn reset(&self) {
+        self.bytes.store(0, Ordering::Relaxed);
+        self.keys.store(0, Ordering::Relaxed);
+        self.cancelled.store(false, Ordering::Relaxed);
+    }
+
     /// Counts bytes.
     pub fn add_bytes(&self, count: u64) {
         self.bytes.fetch_add(count, Ordering::Relaxed);

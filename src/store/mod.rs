@@ -457,6 +457,17 @@ impl Keyspace {
         len
     }
 
+    /// Takes over the databases of another keyspace with the same secret and as many databases, in place
+    /// of its own.
+    pub fn adopt(&mut self, other: Self) {
+        debug_assert_eq!(self.dbs.len(), other.dbs.len());
+        for (db, theirs) in other.dbs.into_iter().enumerate() {
+            self.flush(db, Free::Here);
+            self.dbs[db] = theirs;
+            self.awaited.note_all(db);
+        }
+    }
+
     /// Exchanges two databases.
     pub fn swap(&mut self, first: usize, second: usize) {
         self.dbs.swap(first, second);

@@ -15,6 +15,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ const START_ATTEMPTS: usize = 5;
 pub(crate) struct Server {
     child: Child,
     port: u16,
-    dir: TempDir,
+    dir: Rc<TempDir>,
 }
 
 impl Server {
@@ -47,16 +48,31 @@ impl Server {
     pub(crate) fn with_environment(arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         // Another process may take the free port between asking for it and binding it.
         for _ in 0..START_ATTEMPTS {
-            if let Some(server) = Server::try_start(arguments, environment) {
+            let mut server = Server::spawn(Rc::new(scratch()), arguments, environment);
+            if server.wait_until_ready() {
                 return server;
             }
         }
         panic!("the server found its port taken {START_ATTEMPTS} times in a row");
     }
 
-    /// `None` when the port was taken meanwhile.
-    fn try_start(arguments: &[&str], environment: &[(&str, &str)]) -> Option<Server> {
-        let dir = tempfile::Builder::new().prefix("carnelian-test-").tempdir().unwrap();
+    /// Starts a server in a directory with files; it may be loading, or end at once.
+    pub(crate) fn starting_in(dir: &Rc<TempDir>, arguments: &[&str]) -> Server {
+        Server::spawn(Rc::clone(dir), arguments, &[])
+    }
+
+    /// Starts a server in a directory with files and waits until it has loaded them.
+    pub(crate) fn in_directory(dir: &Rc<TempDir>, arguments: &[&str]) -> Server {
+        for _ in 0..START_ATTEMPTS {
+            let mut server = Server::starting_in(dir, arguments);
+            if server.wait_until_ready() {
+                return server;
+            }
+        }
+        panic!("the server found its port taken {START_ATTEMPTS} times in a row");
+    }
+
+    fn spawn(dir: Rc<TempDir>, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         let port = free_port();
         let log = File::create(dir.path().join("log")).unwrap();
         let child = Command::new(binary())
@@ -71,8 +87,14 @@ impl Server {
             .stdout(log)
             .spawn()
             .expect("cargo builds the server before its tests");
-        let mut server = Server { child, port, dir };
-        server.wait_until_ready().then_some(server)
+        Server { child, port, dir }
+    }
+
+    /// Kills the process as a power cut would, and starts another one in the same directory.
+    pub(crate) fn killed_and_restarted(mut self, arguments: &[&str]) -> Server {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        Server::in_directory(&self.dir, arguments)
     }
 
     fn wait_until_ready(&mut self) -> bool {
@@ -155,6 +177,11 @@ impl Drop for Server {
 pub(crate) fn binary() -> PathBuf {
     let built = env!("CARGO_BIN_EXE_carnelian-server");
     std::env::var_os("CARNELIAN_TEST_SERVER").map_or(built.into(), PathBuf::from)
+}
+
+/// A directory of its own, removed with its last owner.
+pub(crate) fn scratch() -> TempDir {
+    tempfile::Builder::new().prefix("carnelian-test-").tempdir().unwrap()
 }
 
 /// A port that was free a moment ago.

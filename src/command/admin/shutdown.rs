@@ -1,8 +1,9 @@
 //! SHUTDOWN.
 //!
-//! The reactor ends after the turn in which this runs, so that there is never a shutdown to abort.
+//! The reactor ends after the turn in which this runs. What can be aborted is the end that a signal asked
+//! for, until the periodic work sees to it.
 
-use crate::command::server::Shutdown;
+use crate::command::persist::{Ending, NotSaved, Save, Unsaved};
 use crate::command::spec::{Arg, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 
@@ -34,54 +35,20 @@ const SHUTDOWN_SPEC: Spec = Spec {
     ..Spec::EMPTY
 };
 
-/// Whether the data is to be saved first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Save {
-    /// As the configuration says.
-    Configured,
-    /// In any case.
-    Yes,
-    /// In no case.
-    No,
-}
-
-/// What becomes of a shutdown whose snapshot cannot be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unsaved {
-    /// It is given up.
-    Stay,
-    /// The server ends nevertheless.
-    End,
-}
-
 enum Request {
     Abort,
-    End(Save, Unsaved),
+    End(Ending),
 }
 
 fn shutdown(ctx: &mut Context<'_>) -> Outcome {
     const NOTHING_TO_ABORT: Error = Error::fixed("ERR No shutdown in progress.");
     const NOT_SAVED: Error = Error::fixed("ERR Errors trying to SHUTDOWN. Check logs.");
-    let (save, unsaved) = match parse(ctx)? {
+    let ending = match parse(ctx)? {
+        Request::Abort if ctx.server.abort_end() => return ctx.ok(),
         Request::Abort => return Err(NOTHING_TO_ABORT),
-        Request::End(save, unsaved) => (save, unsaved),
+        Request::End(ending) => ending,
     };
-    match (save, unsaved) {
-        (Save::Yes, Unsaved::Stay) => {
-            tracing::warn!(
-                "Error trying to save the DB, can't exit: this version writes no snapshots."
-            );
-            return Err(NOT_SAVED);
-        }
-        (Save::Yes, Unsaved::End) => tracing::warn!(
-            "Error trying to save the DB, but exiting: this version writes no snapshots."
-        ),
-        (Save::Configured, _) if !ctx.server.config.save.is_empty() => {
-            tracing::warn!("Exiting without saving the DB: this version writes no snapshots.")
-        }
-        (Save::Configured | Save::No, _) => {}
-    }
-    ctx.server.shutdown = Some(Shutdown { status: 0 });
+    ctx.server.end(ending).map_err(|NotSaved| NOT_SAVED)?;
     // Nothing it sent after this is executed.
     ctx.session.close_after_replies();
     Ok(())
@@ -110,13 +77,15 @@ fn parse(ctx: &Context<'_>) -> Result<Request, Error> {
     match (aborts, ends) {
         (true, true) => Err(Error::SYNTAX),
         (true, false) => Ok(Request::Abort),
-        (false, _) => Ok(Request::End(save, unsaved)),
+        (false, _) => Ok(Request::End(Ending { save, unsaved })),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::command::testing::Bench;
+    use super::{Ending, Save, Unsaved};
+    use crate::command::testing::{Bench, FakeHost};
+    use crate::config::Config;
     use crate::session::Closing;
 
     #[track_caller]
@@ -142,6 +111,8 @@ mod tests {
             "SHUTDOWN NOSAVE",
             "shutdown nosave now",
             "SHUTDOWN FORCE",
+            "SHUTDOWN SAVE",
+            "SHUTDOWN save NOW",
             "SHUTDOWN SAVE FORCE",
             "SHUTDOWN NOW NOW NOSAVE NOSAVE",
         ] {
@@ -150,10 +121,29 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_asked_for_by_name_cannot_be_left_out() {
-        for line in ["SHUTDOWN SAVE", "SHUTDOWN save NOW"] {
-            refuses(line, "-ERR Errors trying to SHUTDOWN. Check logs.");
+    fn the_server_stays_if_it_cannot_save_what_it_should() {
+        for (line, ends) in
+            [("SHUTDOWN", false), ("SHUTDOWN SAVE", false), ("SHUTDOWN SAVE FORCE", true)]
+        {
+            let host = FakeHost { is_full: true, ..FakeHost::default() };
+            let mut bench = Bench::on(host, Config::default());
+            let error = "-ERR Errors trying to SHUTDOWN. Check logs.";
+            bench.check(line, if ends { "" } else { error });
+            assert_eq!(bench.server.shutdown.is_some(), ends, "{line}");
         }
+    }
+
+    #[test]
+    fn what_a_signal_asked_for_can_be_aborted() {
+        let mut bench = Bench::new();
+        let ending = Ending { save: Save::No, unsaved: Unsaved::Stay };
+        bench.server.ask_to_end(ending);
+        bench.check("SHUTDOWN ABORT", "+OK");
+        bench.server.end_if_asked();
+        assert!(bench.server.shutdown.is_none());
+        bench.server.ask_to_end(ending);
+        bench.server.end_if_asked();
+        assert!(bench.server.shutdown.is_some());
     }
 
     #[test]

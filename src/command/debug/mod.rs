@@ -7,13 +7,14 @@ mod reply;
 
 use super::buffers::ReplyBuffers;
 use super::host::Crash;
-use super::server::ActiveExpire;
+use super::server::{ActiveExpire, PeriodicWork};
 use super::spec::{Flags, Group};
 use super::{Command, Context, Error, Outcome, Spec};
 use crate::base::{num, units};
 use crate::config::Defaults;
 use crate::value::{self, Str, string};
 use std::fmt::Write;
+use std::time::Duration;
 
 /// DEBUG subcommand [arg ...]
 pub static DEBUG: Command = Command { spec: DEBUG_SPEC, handler: Some(debug), subcommands: &[] };
@@ -119,6 +120,12 @@ const TOOLS: &[Tool] = &[
         help: &["PANIC", "    Crash by a panic."],
     },
     Tool {
+        name: "PAUSE-CRON",
+        args: (1, 1),
+        run: pause_periodic_work,
+        help: &["PAUSE-CRON <0|1>", "    Stop the periodic work, or let it go on."],
+    },
+    Tool {
         name: "POPULATE",
         args: (1, 3),
         run: populate,
@@ -204,7 +211,7 @@ fn sleep(ctx: &mut Context<'_>) -> Outcome {
     // As in C's strtod, what is no number is zero.
     let seconds = crate::base::float::parse_f64(ctx.args.at(2)).unwrap_or(0.0);
     let micros = num::u64_truncated((seconds * 1e6).clamp(0.0, 1e15));
-    ctx.server.host.sleep(micros);
+    (ctx.server.host.sleeper())(Duration::from_micros(micros));
     ctx.ok()
 }
 
@@ -225,6 +232,12 @@ fn reply_buffers(ctx: &mut Context<'_>) -> Outcome {
         Some(u64::try_from(ctx.integer(3)?).map_err(|_| Error::NOT_AN_INTEGER)?)
     };
     ctx.server.buffers.keep_for(keep);
+    ctx.ok()
+}
+
+fn pause_periodic_work(ctx: &mut Context<'_>) -> Outcome {
+    let runs = ctx.args.at(2) == b"0";
+    ctx.server.periodic_work = if runs { PeriodicWork::Runs } else { PeriodicWork::Paused };
     ctx.ok()
 }
 

@@ -75,6 +75,7 @@ fn flushall(ctx: &mut Context<'_>) -> Outcome {
         flush(ctx, db, free);
     }
     ctx.effects_always();
+    ctx.server.snapshot_flushed();
     ctx.ok()
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Report, human, ratio};
 use crate::base::num;
+use crate::command::host::{ChildKind, ChildProgress};
 use crate::command::table::CommandTable;
 use crate::store::AccessPolicy;
 use std::fmt::Display;
@@ -189,26 +190,39 @@ fn fragmentation(report: &mut Report<'_>) {
 
 pub(super) fn persistence(report: &mut Report<'_>) {
     let server = report.server;
-    report.zeros(&[
-        "loading",
-        "async_loading",
-        "current_cow_peak",
-        "current_cow_size",
-        "current_cow_size_age",
-    ]);
-    report.field("current_fork_perc", "0.00");
-    report.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
+    let state = &server.persistence;
+    let now_s = server.now.unix_s();
+    let child = server.host.child_progress();
+    let (keys_total, measured) = match &state.child {
+        Some(running) => (running.keys, child),
+        None => (0, ChildProgress::default()),
+    };
+    let measured_ago_s = match measured.measured_at_s {
+        0 => 0,
+        at_s => now_s - at_s,
+    };
+    let percent = num::ratio(measured.keys, keys_total.max(1)) * 100.0;
+    let running_s = |kind| state.child_of(kind).map_or(-1, |child| now_s - child.started.unix_s());
+    let is_running = |kind| u8::from(state.child_of(kind).is_some());
     report.fields(&[
+        ("loading", &u8::from(state.loading.is_some())),
+        ("async_loading", &0),
+        ("current_cow_peak", &measured.cow_peak_bytes),
+        ("current_cow_size", &measured.cow_bytes),
+        ("current_cow_size_age", &measured_ago_s),
+        ("current_fork_perc", &format_args!("{percent:.2}")),
+        ("current_save_keys_processed", &measured.keys),
+        ("current_save_keys_total", &keys_total),
         ("rdb_changes_since_last_save", &server.keyspace.dirty),
-        ("rdb_bgsave_in_progress", &0),
-        ("rdb_last_save_time", &server.started.unix_s()),
-        ("rdb_last_bgsave_status", &"ok"),
-        ("rdb_last_bgsave_time_sec", &-1),
-        ("rdb_current_bgsave_time_sec", &-1),
-        ("rdb_saves", &0),
-        ("rdb_last_cow_size", &0),
-        ("rdb_last_load_keys_expired", &0),
-        ("rdb_last_load_keys_loaded", &0),
+        ("rdb_bgsave_in_progress", &is_running(ChildKind::Snapshot)),
+        ("rdb_last_save_time", &state.saved_at_s),
+        ("rdb_last_bgsave_status", &state.last.name()),
+        ("rdb_last_bgsave_time_sec", &state.last_took_s.unwrap_or(-1)),
+        ("rdb_current_bgsave_time_sec", &running_s(ChildKind::Snapshot)),
+        ("rdb_saves", &state.snapshots),
+        ("rdb_last_cow_size", &state.snapshot_cow_bytes),
+        ("rdb_last_load_keys_expired", &state.loaded_expired),
+        ("rdb_last_load_keys_loaded", &state.loaded_keys),
         ("aof_enabled", &0),
         ("aof_rewrite_in_progress", &0),
         ("aof_rewrite_scheduled", &0),
@@ -222,17 +236,25 @@ pub(super) fn persistence(report: &mut Report<'_>) {
         ("module_fork_in_progress", &0),
         ("module_fork_last_cow_size", &0),
     ]);
+    if let Some(loading) = &state.loading {
+        report.fields(&[
+            ("loading_start_time", &loading.started.unix_s()),
+            ("loading_total_bytes", &loading.total_bytes),
+            ("loading_rdb_used_mem", &0),
+            ("loading_loaded_bytes", &loading.bytes()),
+            ("loading_loaded_perc", &format_args!("{:.2}", loading.percent())),
+            ("loading_eta_seconds", &loading.left_s(server.now)),
+        ]);
+    }
 }
 
 pub(super) fn stats(report: &mut Report<'_>) {
     traffic(report);
     keys(report);
+    report.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"]);
+    report.field("latest_fork_usec", report.server.persistence.last_fork_us);
+    report.field("total_forks", report.server.persistence.forks);
     report.zeros(&[
-        "pubsub_channels",
-        "pubsub_patterns",
-        "pubsubshard_channels",
-        "latest_fork_usec",
-        "total_forks",
         "migrate_cached_sockets",
         "slave_expires_tracked_keys",
         "active_defrag_hits",

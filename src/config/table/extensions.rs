@@ -101,16 +101,17 @@ Testing {
     /// Microseconds to wait after each key of a snapshot that is being written; negative numbers wait
     /// once in so many keys.
     "rdb-key-save-delay" rdb_key_save_delay: i32 = 0, integer(INT_MIN, INT_MAX), Free,
-        Later(Snapshots), [HIDDEN];
+        Live, [HIDDEN];
 
     /// Microseconds to wait after each key that is loaded; negative numbers wait once in so many
     /// keys.
-    "key-load-delay" key_load_delay: i32 = 0, integer(INT_MIN, INT_MAX), Free, Later(Snapshots),
+    "key-load-delay" key_load_delay: i32 = 0, integer(INT_MIN, INT_MAX), Free, Live,
         [HIDDEN];
 
     /// Bytes loaded before clients get an answer in between.
     "loading-process-events-interval-bytes" loading_process_events_interval_bytes: u64 = 2 << 20,
-        integer(1024, INT_MAX), Free, Later(Snapshots), [HIDDEN];
+        integer(1024, INT_MAX), Free,
+        NoEffect("another thread loads the data, and clients get an answer at once"), [HIDDEN];
 
     /// Milliseconds after which a watchdog logs where a hanging server hangs; 0 is no watchdog.
     "watchdog-period" watchdog_period: u32 = 0, integer(0, INT_MAX), Free,

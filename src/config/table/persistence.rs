@@ -6,33 +6,33 @@ macro_rules! persistence {
 Snapshots {
     /// Writes a snapshot when so many seconds have passed since the last one and at least so many
     /// keys changed. Several points may stand in one line or in several; `save ""` writes none.
-    "save" save: Vec<SavePoint> = default_save_points(), SavePoints, Free, Later(Snapshots);
+    "save" save: Vec<SavePoint> = default_save_points(), SavePoints, Free, Live;
 
     /// Refuses writes after a snapshot failed, until one succeeds, so that somebody notices.
     "stop-writes-on-bgsave-error" stop_writes_on_bgsave_error: bool = true, yes_no(), Free,
-        Later(Snapshots);
+        Live;
 
     /// Compresses strings in snapshots.
-    "rdbcompression" rdbcompression: bool = true, yes_no(), Free, Later(Snapshots);
+    "rdbcompression" rdbcompression: bool = true, yes_no(), Free, Live;
 
     /// Ends snapshots with a checksum and checks it when loading.
-    "rdbchecksum" rdbchecksum: bool = true, yes_no(), Fixed, Later(Snapshots);
+    "rdbchecksum" rdbchecksum: bool = true, yes_no(), Fixed, Live;
 
     /// Checks values in depth when they are loaded or restored: never, always, or only those that
     /// clients send with RESTORE.
     "sanitize-dump-payload" sanitize_dump_payload: SanitizeDumpPayload = SanitizeDumpPayload::No,
-        one_of(), Free, Later(Snapshots);
+        one_of(), Free, Live;
 
     /// Name of the snapshot file in the working directory.
     "dbfilename" dbfilename: Text = Text::from("dump.rdb"),
-        ruled_text(Empty::Value, rules::dbfilename), Free, Later(Snapshots), [PROTECTED];
+        ruled_text(Empty::Value, rules::dbfilename), Free, Live, [PROTECTED];
 
     /// Removes snapshot files that were only made for replication, where nothing else is persisted.
-    "rdb-del-sync-files" rdb_del_sync_files: bool = false, yes_no(), Free, Later(Snapshots);
+    "rdb-del-sync-files" rdb_del_sync_files: bool = false, yes_no(), Free, Later(Replication);
 
     /// Forces a snapshot to disk bit by bit while it is written, not all at its end.
     "rdb-save-incremental-fsync" rdb_save_incremental_fsync: bool = true, yes_no(), Free,
-        Later(Snapshots);
+        Live;
 }
 
 AppendOnlyFile {

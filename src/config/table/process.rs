@@ -60,13 +60,13 @@ Process {
     /// The CPUs for the process that rewrites the append-only file.
     "aof-rewrite-cpulist" | "aof_rewrite_cpulist" aof_rewrite_cpulist: Text = Text::default(),
         any_text(Empty::Unset), Fixed,
-        NoEffect("the server does not pin its processes; start it under taskset"),
+        Live,
         example "aof-rewrite-cpulist 8-11";
 
     /// The CPUs for the process that writes snapshots.
     "bgsave-cpulist" | "bgsave_cpulist" bgsave_cpulist: Text = Text::default(),
         any_text(Empty::Unset), Fixed,
-        NoEffect("the server does not pin its processes; start it under taskset"),
+        Live,
         example "bgsave-cpulist 1,10-11";
 
     /// Whether the kernel's out-of-memory killer is told which processes to prefer: `relative` to the

@@ -1,0 +1,106 @@
+//! The end of the server: what is written before it, and what keeps it from ending.
+
+use super::state::Conditions;
+use crate::command::host::ChildKind;
+use crate::command::server::{Server, Shutdown};
+
+/// Whether the data are to be saved first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Save {
+    /// If the configuration has `save` points.
+    Configured,
+    /// In any case.
+    Yes,
+    /// In no case.
+    No,
+}
+
+/// What becomes of the end if the data cannot be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsaved {
+    /// The server goes on.
+    Stay,
+    /// It ends nevertheless.
+    End,
+}
+
+/// How the server is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// What is saved.
+    pub save: Save,
+    /// What if not.
+    pub unsaved: Unsaved,
+}
+
+/// The server goes on, since its data could not be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSaved;
+
+impl Server {
+    /// Does what there is to do before the end, and lets the reactor end after this turn.
+    ///
+    /// # Errors
+    /// The data could not be saved; the log says why.
+    pub fn end(&mut self, ending: Ending) -> Result<(), NotSaved> {
+        tracing::warn!("User requested shutdown...");
+        self.stop_children();
+        let is_loading = self.conditions.contains(Conditions::LOADING);
+        let saves = match ending.save {
+            Save::Configured => !self.config.save.is_empty() && !is_loading,
+            Save::Yes => !is_loading,
+            Save::No => false,
+        };
+        if saves {
+            tracing::info!("Saving the final RDB snapshot before exiting.");
+            if self.save().is_err() {
+                if ending.unsaved == Unsaved::Stay {
+                    tracing::warn!("Error trying to save the DB, can't exit.");
+                    return Err(NotSaved);
+                }
+                tracing::warn!("Error trying to save the DB, but exiting.");
+            }
+        }
+        self.shutdown = Some(Shutdown { status: 0 });
+        Ok(())
+    }
+
+    /// Notes that a signal asks for the end, which comes with the next periodic work.
+    pub fn ask_to_end(&mut self, ending: Ending) {
+        self.persistence.asked_to_end = Some(ending);
+    }
+
+    /// Gives up an end that a signal asked for; whether there was one.
+    pub fn abort_end(&mut self) -> bool {
+        let is_asked = self.persistence.asked_to_end.take().is_some();
+        if is_asked {
+            tracing::warn!("Shutdown manually aborted.");
+            self.host.forget_signal();
+        }
+        is_asked
+    }
+
+    /// Ends if a signal asked for it.
+    pub fn end_if_asked(&mut self) {
+        if let Some(ending) = self.persistence.asked_to_end.take()
+            && self.end(ending) == Err(NotSaved)
+        {
+            self.host.forget_signal();
+        }
+    }
+
+    fn stop_children(&mut self) {
+        let Some(child) = self.persistence.child else { return };
+        match child.kind {
+            ChildKind::Snapshot => {
+                tracing::warn!("There is a child saving an .rdb. Killing it!");
+                self.cancel_snapshot();
+            }
+            ChildKind::Rewrite => {
+                tracing::warn!("There is a child rewriting the AOF. Killing it!");
+                self.host.stop_child();
+                self.persistence.child = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The data at the start: loaded by another thread, while this one answers.
+
+use super::state::Conditions;
+use crate::base::num;
+use crate::command::server::{Now, Server, Shutdown};
+use crate::persist::Progress;
+use crate::store::Keyspace;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A load in progress.
+#[derive(Debug)]
+pub struct Loading {
+    /// How far it is.
+    pub progress: Arc<Progress>,
+    /// Bytes there are to load.
+    pub total_bytes: u64,
+    /// Since when.
+    pub started: Now,
+}
+
+/// Data that were loaded.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The data.
+    pub keyspace: Keyspace,
+    /// Sources of libraries of functions.
+    pub libraries: Vec<Bytes>,
+    /// Keys that were loaded.
+    pub keys: u64,
+    /// Keys that had expired.
+    pub expired: u64,
+}
+
+impl Loading {
+    /// Bytes loaded.
+    pub fn bytes(&self) -> u64 {
+        self.progress.bytes().min(self.total_bytes)
+    }
+
+    /// Seconds until it is done, at the pace so far.
+    pub fn left_s(&self, now: Now) -> u64 {
+        let bytes = self.bytes();
+        let elapsed_s = now.mono_ms().saturating_sub(self.started.mono_ms()) / 1000;
+        if bytes == 0 {
+            return 1; // a pessimistic guess, as Redis's
+        }
+        let left = u128::from(self.total_bytes - bytes) * u128::from(elapsed_s);
+        u64::try_from(left / u128::from(bytes)).unwrap_or(u64::MAX)
+    }
+
+    /// The part that is loaded, percent.
+    pub fn percent(&self) -> f64 {
+        num::ratio(self.bytes(), self.total_bytes.max(1)) * 100.0
+    }
+}
+
+impl Server {
+    /// Notes that another thread loads the data.
+    pub fn begin_loading(&mut self, progress: Arc<Progress>, total_bytes: u64) {
+        self.persistence.loading = Some(Loading { progress, total_bytes, started: self.now });
+        self.conditions.insert(Conditions::LOADING);
+    }
+
+    /// Takes over the data once they are loaded; called often while they are not.
+    pub fn look_after_loading(&mut self) {
+        let Some(outcome) = self.host.take_loaded() else { return };
+        self.conditions.remove(Conditions::LOADING);
+        self.persistence.loading = None;
+        match outcome {
+            Ok(loaded) => {
+                self.adopt(loaded);
+                self.host.announce_ready();
+            }
+            Err(reason) => {
+                tracing::warn!("{reason}");
+                self.shutdown = Some(Shutdown { status: 1 });
+            }
+        }
+    }
+
+    /// Takes over data in place of its own.
+    pub fn adopt(&mut self, loaded: Loaded) {
+        self.keyspace.adopt(loaded.keyspace);
+        self.adopt_access_policy();
+        self.persistence.libraries = loaded.libraries;
+        self.persistence.loaded_keys = loaded.keys;
+        self.persistence.loaded_expired = loaded.expired;
+        self.drop_garbage();
+    }
+}

@@ -1,0 +1,17 @@
+//! What keeps the data beyond the process: snapshots, on demand and by themselves, and what is done with
+//! them at the end and at the start.
+
+mod ending;
+mod loading;
+mod snapshot;
+mod state;
+
+use super::Command;
+
+pub use ending::{Ending, NotSaved, Save, Unsaved};
+pub use loading::{Loaded, Loading};
+pub use snapshot::{Part, Snapshot, WriteData};
+pub use state::{Child, Conditions, Outcome as SnapshotOutcome, Persistence, Scheduled};
+
+/// The commands of the family.
+pub static COMMANDS: &[&Command] = &[&snapshot::BGSAVE, &snapshot::LASTSAVE, &snapshot::SAVE];

@@ -1,0 +1,140 @@
+//! What the server knows of its snapshots.
+
+use super::ending::Ending;
+use super::loading::Loading;
+use crate::command::Error;
+use crate::command::host::ChildKind;
+use crate::command::server::{Now, Server};
+use crate::command::spec::{Flags, Spec};
+use bitflags::bitflags;
+use bytes::Bytes;
+
+bitflags! {
+    /// What keeps commands from being executed, besides what is wrong with themselves.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Conditions: u8 {
+        /// The data are being loaded.
+        const LOADING = 1 << 0;
+        /// The last snapshot failed.
+        const SNAPSHOT_FAILED = 1 << 1;
+    }
+}
+
+/// How something ended last time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well, or there was none.
+    #[default]
+    Done,
+    /// It did not.
+    Failed,
+}
+
+impl Outcome {
+    /// As INFO says it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "ok",
+            Self::Failed => "err",
+        }
+    }
+}
+
+/// Whether a snapshot is to be written as soon as nothing is in the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheduled {
+    /// No.
+    #[default]
+    No,
+    /// Yes.
+    Yes,
+}
+
+/// A child process that writes the data to a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Child {
+    /// What for.
+    pub kind: ChildKind,
+    /// Since when.
+    pub started: Now,
+    /// Changes that its file holds and the one before does not.
+    pub dirty: u64,
+    /// Keys it has to write.
+    pub keys: u64,
+}
+
+/// Snapshots: when, how, and what became of them.
+#[derive(Debug, Default)]
+pub struct Persistence {
+    /// When the last one was complete, Unix seconds; the start before that.
+    pub saved_at_s: i64,
+    /// When one was begun in the background, Unix seconds.
+    pub tried_at_s: i64,
+    /// How the last one ended.
+    pub last: Outcome,
+    /// How long the last one in the background took, seconds.
+    pub last_took_s: Option<i64>,
+    /// How many were begun.
+    pub snapshots: u64,
+    /// Memory that was not shared with the last child, bytes.
+    pub snapshot_cow_bytes: u64,
+    /// Whether BGSAVE SCHEDULE is waiting.
+    pub scheduled: Scheduled,
+    /// The child, of whatever kind.
+    pub child: Option<Child>,
+    /// Forks so far, and how long the last one took, microseconds.
+    pub forks: u64,
+    /// See `forks`.
+    pub last_fork_us: u64,
+    /// Sources of the libraries of functions that the data came with. They go into snapshots as they are.
+    pub libraries: Vec<Bytes>,
+    /// What a signal has asked for.
+    pub asked_to_end: Option<Ending>,
+    /// The load in progress.
+    pub loading: Option<Loading>,
+    /// Keys that the last load brought, and those that had expired.
+    pub loaded_keys: u64,
+    /// See `loaded_keys`.
+    pub loaded_expired: u64,
+}
+
+impl Persistence {
+    /// The child, if it is of this kind.
+    pub fn child_of(&self, kind: ChildKind) -> Option<&Child> {
+        self.child.as_ref().filter(|child| child.kind == kind)
+    }
+}
+
+impl Server {
+    /// Whether a condition keeps a command from being executed. Called only while there is one.
+    ///
+    /// # Errors
+    /// What it tells the client.
+    #[cold]
+    pub fn check_conditions(&self, spec: &Spec) -> Result<(), Error> {
+        const LOADING: Error = Error::fixed("LOADING Redis is loading the dataset in memory");
+        const MISCONF: Error = Error::fixed(
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
+             to disk. Commands that may modify the data set are disabled, because this instance is \
+             configured to report errors during writes if RDB snapshotting fails \
+             (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
+             RDB error.",
+        );
+        let writes = spec.flags.contains(Flags::WRITE) || spec.name == "ping";
+        let config = &self.config;
+        let stops_writes = config.stop_writes_on_bgsave_error && !config.save.is_empty();
+        if self.conditions.contains(Conditions::SNAPSHOT_FAILED) && stops_writes && writes {
+            return Err(MISCONF);
+        }
+        if self.conditions.contains(Conditions::LOADING) && !spec.flags.contains(Flags::LOADING) {
+            return Err(LOADING);
+        }
+        Ok(())
+    }
+
+    /// Notes how a snapshot ended.
+    pub(super) fn note_snapshot(&mut self, outcome: Outcome) {
+        self.persistence.last = outcome;
+        self.conditions.set(Conditions::SNAPSHOT_FAILED, outcome == Outcome::Failed);
+    }
+}
