@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::daemon::Failure;
 use crate::model::Unknown;
 use crate::operations::Transactions;
-use crate::place::Server;
+use crate::place::{Keeping, Server};
 use crate::recovered;
 use crate::session::{Accepted, OnTrouble, Pace, Session};
 use crate::wire::Reply;
@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Fleet {
     pub(crate) sessions: Vec<Session>,
 }
+
+/// How many operations of each client a snapshot holds.
+pub(crate) struct Snapshot(Vec<usize>);
 
 /// How a server's data compares with what its clients know.
 #[derive(Debug, Default)]
@@ -137,6 +140,23 @@ impl Fleet {
     /// Makes one value in so many large.
     pub(crate) fn set_large_one_in(&mut self, number: usize) {
         self.sessions.iter_mut().for_each(|session| session.writer.large_one_in = number);
+    }
+
+    /// Tells the clients what they are promised.
+    pub(crate) fn set_keeping(&mut self, keeping: Keeping) {
+        self.sessions.iter_mut().for_each(|session| session.keeping = keeping);
+    }
+
+    /// What is acknowledged up to now, as a snapshot that begins now holds it.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot(self.sessions.iter().map(Session::replied).collect())
+    }
+
+    /// That snapshot was acknowledged.
+    pub(crate) fn saved(&mut self, snapshot: &Snapshot) {
+        for (session, &replied) in self.sessions.iter_mut().zip(&snapshot.0) {
+            session.saved(replied);
+        }
     }
 
     /// Counts from 0 again, apart from the clients this was cloned from.

@@ -12,7 +12,7 @@ use crate::errors::{HEALED_AFTER_FULL, Watch, is_read_served, short_text};
 use crate::fleet::{Fleet, transactions_of};
 use crate::mounts::Mount;
 use crate::options::{Extent, Options};
-use crate::place::{Fsync, Place, Server};
+use crate::place::{Fsync, Keeping, Place, Server};
 use crate::rng::Rng;
 use crate::session::{OnTrouble, Pace};
 use crate::shim::Tools;
@@ -39,7 +39,8 @@ pub(crate) fn run(
     let root = scratch.path().canonicalize().map_err(Failure::io("finding a directory"))?;
     let mount = Mount::tmpfs(&root.join("disk"), DISK_BYTES)?;
     let data = mount.point.join("data");
-    let mut place = Place::new(tools, &options.server, &options.dir, Some(&data), fsync)?;
+    let mut place =
+        Place::new(tools, &options.server, &options.dir, Some(&data), Keeping::Log(fsync))?;
     place.set(&["--auto-aof-rewrite-percentage", "0"]);
     let server = place.start()?;
     let fleet = Fleet::new(options.clients, options.seed, transactions_of(&server)?);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::daemon::Failure;
 use crate::fleet::{Fleet, transactions_of};
 use crate::options::Options;
-use crate::place::{Fsync, Place, Server, run_kill};
+use crate::place::{Fsync, Keeping, Place, Server, run_kill};
 use crate::rng::Rng;
 use crate::session::{OnTrouble, Pace};
 use crate::shim::{Action, Calls, Rule, Scope, Tools};
@@ -84,7 +84,8 @@ pub(crate) fn run(tools: &Tools, options: &Options, plan: &Plan) -> Result<Tally
 }
 
 fn run_job(tools: &Tools, options: &Options, plan: &Plan, job: u64) -> Result<Tally, Failure> {
-    let mut place = Place::new(tools, &options.server, &options.dir, None, plan.fsync)?;
+    let mut place =
+        Place::new(tools, &options.server, &options.dir, None, Keeping::Log(plan.fsync))?;
     place.set(&["--rdb-key-save-delay", KEY_SAVE_DELAY_US]);
     place.set(&["--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "256kb"]);
     let mut server = place.start()?;
@@ -213,7 +214,8 @@ fn random_time(rng: &mut Rng, slow: bool, background: Background) -> Duration {
 
 /// Proves that lost writes are noticed: a lying file system swallows some.
 pub(crate) fn find_canary(tools: &Tools, options: &Options) -> Result<(), Failure> {
-    let mut place = Place::new(tools, &options.server, &options.dir, None, Fsync::Always)?;
+    let mut place =
+        Place::new(tools, &options.server, &options.dir, None, Keeping::Log(Fsync::Always))?;
     let server = place.start()?;
     let mut fleet = Fleet::new(1, options.seed, transactions_of(&server)?);
     let lie = Rule::lasting(Calls::WRITE, Scope::Server, Action::Swallow);

@@ -35,7 +35,7 @@ use std::time::Instant;
 use daemon::Failure;
 use mounts::Need;
 use options::{Extent, Mounts, Options, Program, Request};
-use place::Fsync;
+use place::{Fsync, Keeping};
 use prepared::Prepared;
 use shim::Tools;
 use tally::Tally;
@@ -99,7 +99,8 @@ fn run(options: &Options) -> Result<u64, Failure> {
 
 /// Whether the server has what is tested here.
 fn keeps_log(tools: &Tools, options: &Options) -> Result<bool, Failure> {
-    let mut place = place::Place::new(tools, &options.server, &options.dir, None, Fsync::Always)?;
+    let mut place =
+        place::Place::new(tools, &options.server, &options.dir, None, Keeping::Log(Fsync::Always))?;
     let server = place.start()?;
     let enabled = server.info("persistence", "aof_enabled")?;
     server.kill()?;
@@ -128,11 +129,13 @@ fn run_kill(tools: &Tools, options: &Options) -> Result<u64, Failure> {
 }
 
 fn run_points(tools: &Tools, options: &Options) -> Result<u64, Failure> {
+    let logs = options.policies().into_iter().map(Keeping::Log);
+    let snapshots = options.fsync.is_none().then_some(Keeping::Snapshots);
     let mut bad = 0;
-    for fsync in options.policies() {
-        let prepared = Prepared::new(tools, options, fsync, None)?;
-        let name = format!("kill -9 at each file call, {}", fsync.word());
-        bad += report(&name, || points::run(prepared, options))?;
+    for keeping in logs.chain(snapshots) {
+        let prepared = Prepared::new(tools, options, keeping, None)?;
+        let name = format!("kill -9 at each file call, {}", keeping.word());
+        bad += report(&name, || points::run(prepared, keeping, options))?;
     }
     Ok(bad)
 }
@@ -140,7 +143,7 @@ fn run_points(tools: &Tools, options: &Options) -> Result<u64, Failure> {
 fn run_errors(tools: &Tools, options: &Options) -> Result<u64, Failure> {
     let mut bad = 0;
     for fsync in options.policies() {
-        let prepared = Prepared::new(tools, options, fsync, None)?;
+        let prepared = Prepared::new(tools, options, Keeping::Log(fsync), None)?;
         let name = format!("failing file calls, {}", fsync.word());
         bad += report(&name, || errors::run(prepared, fsync, options))?;
     }

@@ -8,7 +8,7 @@ use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,24 @@ impl Fsync {
     }
 }
 
+/// What is meant to outlive the server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Keeping {
+    /// Every acknowledged write, in an append-only file.
+    Log(Fsync),
+    /// What the last acknowledged snapshot holds; there is no append-only file.
+    Snapshots,
+}
+
+impl Keeping {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Keeping::Log(fsync) => fsync.word(),
+            Keeping::Snapshots => "snapshots only",
+        }
+    }
+}
+
 /// Where and what to start.
 pub(crate) struct Place {
     program: PathBuf,
@@ -62,7 +80,7 @@ impl Place {
         program: &Path,
         parent: &Path,
         data: Option<&Path>,
-        fsync: Fsync,
+        keeping: Keeping,
     ) -> Result<Place, Failure> {
         let scratch = tempfile::Builder::new()
             .prefix("carnelian-faults-")
@@ -81,7 +99,13 @@ impl Place {
             orphans: Vec::new(),
             _scratch: scratch,
         };
-        place.set(&["--save", "", "--appendonly", "yes", "--appendfsync", fsync.word()]);
+        place.set(&["--save", ""]);
+        match keeping {
+            Keeping::Log(fsync) => {
+                place.set(&["--appendonly", "yes", "--appendfsync", fsync.word()])
+            }
+            Keeping::Snapshots => place.set(&["--appendonly", "no"]),
+        }
         Ok(place)
     }
 
@@ -250,8 +274,8 @@ impl Server {
     }
 
     /// Waits until the process has ended.
-    pub(crate) fn wait(&mut self) -> Result<(), Failure> {
-        self.child.wait().map(drop).map_err(Failure::io("waiting for a child"))
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus, Failure> {
+        self.child.wait().map_err(Failure::io("waiting for a child"))
     }
 
     /// Processes it has forked.
@@ -271,14 +295,14 @@ impl Server {
     /// `kill -9` of this process.
     pub(crate) fn kill(mut self) -> Result<(), Failure> {
         self.child.kill().map_err(Failure::io("killing a server"))?;
-        self.wait()
+        self.wait().map(drop)
     }
 
     /// `kill -9` of the process and of all that it forked.
     pub(crate) fn kill_group(mut self) -> Result<(), Failure> {
         // While the leader is not waited for, the group's id belongs to no one else.
         run_kill(&["-KILL", "--", &format!("-{}", self.pid())])?;
-        self.wait()
+        self.wait().map(drop)
     }
 
     fn wait_until_ready(&mut self, log: &Path) -> Result<(), Failure> {

@@ -4,10 +4,11 @@
 use crate::daemon::Failure;
 use crate::fleet::Fleet;
 use crate::options::{Extent, Options};
-use crate::place::Server;
+use crate::place::{Keeping, Server};
 use crate::prepared::{Prepared, wait_until_idle};
 use crate::shim::{Action, Calls, Rule, Scope};
 use crate::tally::Tally;
+use crate::wire::Reply;
 
 /// Operations of each client before, during and after the task.
 const OPERATIONS: usize = 3;
@@ -39,7 +40,9 @@ impl Task {
         Task::Restart,
         Task::Upgrade,
     ];
-    pub(crate) const SHORT: [Task; 2] = [Task::Rewrite, Task::BackgroundSave];
+    const SHORT: [Task; 2] = [Task::Rewrite, Task::BackgroundSave];
+    /// Those that make snapshots.
+    const SAVES: [Task; 3] = [Task::BackgroundSave, Task::Save, Task::Shutdown];
 
     fn is_start(self) -> bool {
         matches!(self, Task::FirstStart | Task::Restart | Task::Upgrade)
@@ -76,7 +79,7 @@ impl Blow {
     }
 }
 
-pub(crate) const KILLS: [Blow; 3] = [
+const KILLS: [Blow; 3] = [
     Blow { scope: Scope::Server, action: Action::KillAll },
     Blow { scope: Scope::Child, action: Action::KillAll },
     Blow { scope: Scope::Child, action: Action::KillOne },
@@ -88,10 +91,18 @@ const KILLS_AFTER: [Blow; 3] = [
 ];
 
 /// Kills at every point, or at a sample of them.
-pub(crate) fn run(mut prepared: Prepared, options: &Options) -> Result<Tally, Failure> {
-    let (tasks, blows) = match options.extent {
-        Extent::Short => (Task::SHORT.as_slice(), KILLS.to_vec()),
-        Extent::Long => (Task::ALL.as_slice(), [KILLS, KILLS_AFTER].concat()),
+pub(crate) fn run(
+    mut prepared: Prepared,
+    keeping: Keeping,
+    options: &Options,
+) -> Result<Tally, Failure> {
+    let (tasks, blows) = match (keeping, options.extent) {
+        (Keeping::Log(_), Extent::Short) => (Task::SHORT.as_slice(), KILLS.to_vec()),
+        (Keeping::Log(_), Extent::Long) => (Task::ALL.as_slice(), [KILLS, KILLS_AFTER].concat()),
+        (Keeping::Snapshots, Extent::Short) => (&Task::SAVES[..2], KILLS[..2].to_vec()),
+        (Keeping::Snapshots, Extent::Long) => {
+            (Task::SAVES.as_slice(), [KILLS, KILLS_AFTER].concat())
+        }
     };
     run_tasks(&mut prepared, options, tasks, &blows, &|_| Ok(()))
 }
@@ -207,6 +218,7 @@ impl Points<'_> {
     /// Writes, lets the server do its task, writes meanwhile, and waits for the end of the task.
     fn perform(&self, task: Task, server: &mut Server, fleet: &mut Fleet) -> Result<(), Failure> {
         fleet.write(server, OPERATIONS)?;
+        let snapshot = fleet.snapshot();
         let command: &[&str] = match task {
             Task::Rewrite => &["BGREWRITEAOF"],
             Task::BackgroundSave => &["BGSAVE"],
@@ -214,13 +226,24 @@ impl Points<'_> {
             Task::Shutdown => {
                 // The reply is the end of the connection.
                 drop(server.command(&["SHUTDOWN", "SAVE"]));
-                return server.wait();
+                if server.wait()?.success() {
+                    fleet.saved(&snapshot);
+                }
+                return Ok(());
             }
             Task::FirstStart | Task::Restart | Task::Upgrade => return Ok(()),
         };
-        server.command(command)?;
+        let reply = server.command(command)?;
+        if task == Task::Save && reply == Reply::Status("OK".to_owned()) {
+            fleet.saved(&snapshot);
+        }
         fleet.write(server, OPERATIONS)?;
-        wait_until_idle(server)
+        wait_until_idle(server)?;
+        let is_saved = server.info("persistence", "rdb_last_bgsave_status")? == "ok";
+        if task == Task::BackgroundSave && is_saved {
+            fleet.saved(&snapshot);
+        }
+        Ok(())
     }
 
     /// Two starts, with writes in between: all of it must be there.

@@ -11,7 +11,7 @@ use crate::daemon::Failure;
 use crate::fleet::{Fleet, transactions_of};
 use crate::mounts::Mount;
 use crate::options::{Extent, Options};
-use crate::place::{Fsync, Place, Server};
+use crate::place::{Fsync, Keeping, Place, Server};
 use crate::points::{Blow, Task, run_tasks};
 use crate::prepared::Prepared;
 use crate::rng::Rng;
@@ -38,7 +38,8 @@ pub(crate) fn run(
 ) -> Result<Tally, Failure> {
     let disk = Disk::new(options)?;
     let data = disk.mount.point.join("data");
-    let mut place = Place::new(tools, &options.server, &options.dir, Some(&data), fsync)?;
+    let mut place =
+        Place::new(tools, &options.server, &options.dir, Some(&data), Keeping::Log(fsync))?;
     place.set(&["--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "256kb"]);
     let mut server = place.start()?;
     let fleet = Fleet::new(options.clients, options.seed, transactions_of(&server)?);
@@ -62,7 +63,7 @@ pub(crate) fn run_points(tools: &Tools, options: &Options) -> Result<Tally, Fail
     ];
     let disk = Disk::new(options)?;
     let data = disk.mount.point.join("data");
-    let mut prepared = Prepared::new(tools, options, Fsync::Always, Some(data))?;
+    let mut prepared = Prepared::new(tools, options, Keeping::Log(Fsync::Always), Some(data))?;
     let (tasks, blows) = match options.extent {
         Extent::Short => (&[Task::Rewrite] as &[Task], &CUTS[..1]),
         Extent::Long => (Task::ALL.as_slice(), CUTS.as_slice()),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::daemon::Failure;
 use crate::fleet::{Fleet, transactions_of};
 use crate::options::Options;
-use crate::place::{Fsync, Place, Server};
+use crate::place::{Keeping, Place, Server};
 use crate::shim::Tools;
 
 /// Clients; two share a database with none.
@@ -36,18 +36,25 @@ impl Prepared {
     pub(crate) fn new(
         tools: &Tools,
         options: &Options,
-        fsync: Fsync,
+        keeping: Keeping,
         data: Option<PathBuf>,
     ) -> Result<Prepared, Failure> {
         let scratch = tempfile::tempdir_in(&options.dir).map_err(Failure::io("a directory"))?;
-        let mut place = Place::new(tools, &options.server, &options.dir, data.as_deref(), fsync)?;
+        let mut place = Place::new(tools, &options.server, &options.dir, data.as_deref(), keeping)?;
         let server = place.start()?;
         let mut fleet = Fleet::new(CLIENTS, options.seed, transactions_of(&server)?);
         fleet.set_large_one_in(LARGE_ONE_IN);
         fleet.write(&server, OPERATIONS)?;
-        server.command(&["BGREWRITEAOF"])?;
-        wait_until_idle(&server)?;
-        fleet.write(&server, OPERATIONS)?;
+        match keeping {
+            Keeping::Log(_) => {
+                server.command(&["BGREWRITEAOF"])?;
+                wait_until_idle(&server)?;
+                fleet.write(&server, OPERATIONS)?;
+            }
+            Keeping::Snapshots => {
+                server.command(&["SAVE"])?;
+            }
+        }
         let verdict = fleet.settle(&server)?;
         server.kill()?;
         if let Some(text) = verdict.complaint() {
@@ -55,6 +62,7 @@ impl Prepared {
         }
         let copy = scratch.path().join("copy");
         copy_all(&place.data, &copy)?;
+        fleet.set_keeping(keeping);
         Ok(Prepared { place, copy, volatile: data, fleet, _scratch: scratch })
     }
 

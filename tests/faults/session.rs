@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{History, Model, Unknown};
 use crate::operations::{Operation, Transactions, Writer, database};
+use crate::place::{Fsync, Keeping};
 use crate::recovered;
 use crate::rng::Rng;
 use crate::wire::{Connection, Reply, encode};
@@ -46,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) writer: Writer,
     rng: Rng,
     pub(crate) history: History,
+    /// What an acknowledgement promises.
+    pub(crate) keeping: Keeping,
     /// When each operation was acknowledged; those of the history start at `history_from`.
     pub(crate) acknowledged_at: Vec<Instant>,
     history_from: usize,
@@ -75,6 +78,7 @@ impl Session {
             writer: Writer::new(client, transactions),
             rng: Rng::new(seed, u64::try_from(client).expect("a small number")),
             history: History::default(),
+            keeping: Keeping::Log(Fsync::Always),
             acknowledged_at: Vec::new(),
             history_from: 0,
             total: Arc::default(),
@@ -201,9 +205,22 @@ impl Session {
     }
 
     fn acknowledge(&mut self) {
-        self.history.acknowledged += 1;
         self.acknowledged_at.push(Instant::now());
+        match self.keeping {
+            Keeping::Log(_) => self.history.acknowledged += 1,
+            Keeping::Snapshots => {}
+        }
         self.total.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Operations of the history that the server replied to.
+    pub(crate) fn replied(&self) -> usize {
+        self.acknowledged_at.len() - self.history_from
+    }
+
+    /// The first `replied` operations of the history are in an acknowledged snapshot.
+    pub(crate) fn saved(&mut self, replied: usize) {
+        self.history.acknowledged = self.history.acknowledged.max(replied);
     }
 
     fn refuse(&mut self, text: String) {
