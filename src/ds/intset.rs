@@ -183,6 +183,11 @@ pub enum Malformed {
     },
     /// Without integers; a set has some.
     Empty,
+    /// More than [`LEN_MAX`] integers.
+    TooMany {
+        /// How many.
+        found: u32,
+    },
     /// Not ascending.
     OutOfOrder {
         /// The first integer that is not above the one before it.
@@ -199,6 +204,7 @@ impl std::fmt::Display for Malformed {
                 write!(f, "the header says {expected} bytes, there are {found}")
             }
             Self::Empty => f.write_str("there are no integers"),
+            Self::TooMany { found } => write!(f, "{found} integers are too many"),
             Self::OutOfOrder { index } => write!(f, "integer {index} is out of order"),
         }
     }
@@ -240,6 +246,9 @@ impl IntSet {
         }
         if len == 0 {
             return Err(Malformed::Empty);
+        }
+        if num::usize_of_u32(len) > LEN_MAX {
+            return Err(Malformed::TooMany { found: len });
         }
         let set = Self::copy_of(encoding, num::usize_of_u32(len), bytes);
         match set.ints().disorder() {

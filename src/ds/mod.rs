@@ -9,3 +9,4 @@ pub mod lzf;
 pub mod quicklist;
 pub mod size_class;
 pub mod skiplist;
+pub mod unlzf;

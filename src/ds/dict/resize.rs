@@ -35,6 +35,19 @@ impl<T: Item> Dict<T> {
         self.resize = resize;
     }
 
+    /// Makes the table as large as so many items will need, so that none of them has to move meanwhile.
+    /// Memory and time: a bucket for each [`LOAD`] of them.
+    pub fn reserve(&mut self, items: usize) {
+        let buckets = items.div_ceil(LOAD);
+        while self.segments.count() < buckets {
+            if self.len == 0 {
+                self.segments.push();
+            } else {
+                self.split();
+            }
+        }
+    }
+
     /// Brings the table closer to the size its items need, by at most `buckets` splits or merges.
     /// Returns whether there is more to do. For idle time.
     pub fn maintain(&mut self, buckets: usize) -> bool {

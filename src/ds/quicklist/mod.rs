@@ -9,6 +9,7 @@
 
 mod edit;
 mod fill;
+mod load;
 mod node;
 mod read;
 
