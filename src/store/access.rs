@@ -58,6 +58,21 @@ impl AccessPolicy {
         }
     }
 
+    /// What an entry starts with of which it was said how long ago it was used last, or how often it is:
+    /// what the policy has no use for is ignored.
+    pub fn restored(self, idle_s: Option<u64>, frequency: Option<u8>) -> u32 {
+        match (self, idle_s, frequency) {
+            (Self::Lru { clock }, Some(idle_s), _) => {
+                let idle = num::low_u32(idle_s.min(u64::from(CLOCK_MASK)));
+                clock.wrapping_sub(idle) & CLOCK_MASK
+            }
+            (Self::Lfu { minutes, .. }, _, Some(frequency)) => {
+                (u32::from(minutes) << 8) | u32::from(frequency)
+            }
+            (Self::Lru { .. }, None, _) | (Self::Lfu { .. }, _, None) => self.initial(),
+        }
+    }
+
     /// What an entry has after an access.
     #[inline]
     pub fn touched(self, access: u32, random: u64) -> u32 {
@@ -126,6 +141,17 @@ mod tests {
         policy.set_now(((1 << 24) + 5) * 1000);
         assert_eq!(policy.initial(), 5);
         assert_eq!(policy.idle_s(0x00ff_ffff), Some(6));
+    }
+
+    #[test]
+    fn what_was_said_of_an_entry_counts_under_its_policy() {
+        let lru = AccessPolicy::Lru { clock: 5 };
+        assert_eq!(lru.idle_s(lru.restored(Some(100), Some(7))), Some(100));
+        assert_eq!(lru.idle_s(lru.restored(Some(u64::MAX), None)), Some(CLOCK_MASK));
+        assert_eq!(lru.idle_s(lru.restored(None, Some(7))), Some(0));
+        let lfu = AccessPolicy::Lfu { minutes: 9, log_factor: 10, decay_minutes: 1 };
+        assert_eq!(lfu.frequency(lfu.restored(Some(100), Some(7))), Some(7));
+        assert_eq!(lfu.frequency(lfu.restored(Some(100), None)), Some(LFU_INITIAL));
     }
 
     #[test]

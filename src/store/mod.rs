@@ -8,6 +8,7 @@ mod db;
 mod expire;
 mod fields;
 mod keys;
+mod load;
 mod removed;
 
 pub use crate::ds::dict::Prefetch;

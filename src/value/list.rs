@@ -60,6 +60,19 @@ impl List {
         Self::Packed(Listpack::new())
     }
 
+    /// The list that these nodes are, in the encoding that a list of them begins with.
+    #[must_use]
+    pub fn of_nodes(mut nodes: Quicklist) -> Self {
+        let fill = nodes.shape().fill;
+        if let Some((bytes, count)) = nodes.single_packed()
+            && !fill.is_exceeded(bytes, count)
+            && let Some(listpack) = nodes.take_packed()
+        {
+            return Self::Packed(listpack);
+        }
+        Self::Linked(Box::new(nodes))
+    }
+
     /// To be read.
     #[inline]
     #[must_use]
@@ -335,6 +348,27 @@ mod tests {
             (list.view().encoding_name(), texts(&list)),
             ("listpack", vec![b"c".into(), b"d".into()])
         );
+    }
+
+    #[test]
+    fn one_node_that_is_not_too_large_becomes_a_listpack() {
+        let packed = || {
+            let mut listpack = Listpack::new();
+            listpack.push_back(b"a");
+            listpack.push_back(b"b");
+            listpack
+        };
+        let of = |size: i32, listpacks: usize| {
+            let mut nodes = Quicklist::new(shape(size));
+            (0..listpacks).for_each(|_| nodes.append_packed(packed()));
+            let list = List::of_nodes(nodes);
+            (list.view().encoding_name(), list.view().len())
+        };
+        assert_eq!([of(2, 1), of(1, 1)], [("listpack", 2), ("quicklist", 2)]);
+        assert_eq!([of(-2, 1), of(-2, 2)], [("listpack", 2), ("quicklist", 4)]);
+        let mut nodes = Quicklist::new(shape(-2));
+        nodes.append_plain(b"alone");
+        assert_eq!(List::of_nodes(nodes).view().encoding_name(), "quicklist");
     }
 
     #[test]

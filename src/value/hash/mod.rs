@@ -7,10 +7,12 @@
     reason = "thin_payload! expands to the packing of Hash; none is written here"
 )]
 
+mod load;
 mod pack;
 mod table;
 
 pub use crate::ds::dict::field::NewValue;
+pub use load::FIELD_EXPIRY_MAX;
 pub use table::{FieldTtl, Removed, Stored, Table};
 
 use super::{Collection, Entry, Heap, HeapRef, ValueRef};

@@ -4,8 +4,8 @@
 //! expiry in Unix milliseconds in turn. Invariant of the latter: fields are sorted by expiry, and
 //! those that do not expire, whose expiry is 0, stand behind all others.
 
-use super::NewValue;
 use super::table::{FieldTtl, Stored};
+use super::{FIELD_EXPIRY_MAX, NewValue};
 use crate::ds::listpack::{Cursor, Element, Listpack};
 
 /// What the third element says of a field that does not expire.
@@ -169,6 +169,26 @@ pub(super) fn expire(pack: &mut Listpack, now_ms: i64, mut gone: impl FnMut(&[u8
         pack.delete_range(0, due * Form::Expiring.elements());
     }
     due
+}
+
+/// Whether elements in threes are what the module promises of a listpack with expiries.
+pub(super) fn is_sorted(pack: &Listpack) -> bool {
+    /// Sorts fields that do not expire behind all others.
+    const NEVER_LAST: i64 = FIELD_EXPIRY_MAX + 1;
+    let mut last = 1;
+    for element in pack.iter().skip(2).step_by(Form::Expiring.elements()) {
+        let Some(at_ms) = element.integer() else { return false };
+        let at_ms = match at_ms {
+            NEVER => NEVER_LAST,
+            NEVER_LAST => return false,
+            at_ms => at_ms,
+        };
+        if !(last..=NEVER_LAST).contains(&at_ms) {
+            return false;
+        }
+        last = at_ms;
+    }
+    pack.len().is_multiple_of(Form::Expiring.elements())
 }
 
 /// Checks what the module promises of a listpack with expiries.

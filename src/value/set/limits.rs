@@ -29,6 +29,12 @@ impl Limits {
         }
     }
 
+    /// Whether so many members, all short, may be a listing.
+    #[must_use]
+    pub const fn allows_listing(&self, count: usize) -> bool {
+        count <= self.listing_len_max
+    }
+
     fn allows(&self, list: &Listpack, text_len: usize) -> bool {
         list.len() < self.listing_len_max
             && text_len <= self.member_bytes_max
@@ -57,6 +63,36 @@ impl Set {
     /// An empty set in the form that takes any members.
     pub fn table(limits: &Limits) -> Self {
         Self::Table(Box::new(Dict::new(limits.hash_key)))
+    }
+
+    /// A set of integers that were put together elsewhere.
+    pub fn of_integers(ints: IntSet, limits: &Limits) -> Self {
+        let is_too_large = ints.len() > limits.integers_len_max;
+        let mut set = Self::Integers(ints);
+        if is_too_large {
+            set.become_table(limits);
+        }
+        set
+    }
+
+    /// A set of the members of a listing that was put together elsewhere. As in Redis, only their number
+    /// decides whether they stay in it. The caller sees to it that too many are distinct.
+    pub fn of_listing(list: Listpack, limits: &Limits) -> Self {
+        let is_too_large = !limits.allows_listing(list.len());
+        let mut set = Self::Listing(list);
+        if is_too_large {
+            set.become_table(limits);
+        }
+        set
+    }
+
+    /// An empty set in the form in which one is read from a file that is to have `count` members.
+    pub fn for_count(count: u64, limits: &Limits) -> Self {
+        if count <= num::u64_of(limits.integers_len_max) {
+            Self::new()
+        } else {
+            Self::table(limits)
+        }
     }
 
     /// Moves on to a table at once if `count` members, about to be added, would be too many alone.

@@ -70,6 +70,24 @@ impl SortedSet {
         Self::Scored(Box::new(ScoredSet::new(limits.hash_key)))
     }
 
+    /// A set of members and scores in turn that were put together elsewhere. As in Redis, only their
+    /// number decides whether they stay in the listpack; those out of order are put in order.
+    pub fn of_packed(list: Listpack, limits: &Limits) -> Self {
+        let is_sorted = packed::is_sorted(&list);
+        let is_small = list.len() / 2 <= limits.members;
+        let mut set = Self::Packed(list);
+        if is_sorted && is_small {
+            return set;
+        }
+        set.large(limits);
+        if is_small { set.compacted(limits) } else { set }
+    }
+
+    /// Whether all scores of members and scores in turn are numbers.
+    pub fn has_scores(list: &Listpack) -> bool {
+        list.iter().skip(1).step_by(2).all(packed::is_score)
+    }
+
     /// The set, to read.
     pub fn view(&self) -> SortedSetRef<'_> {
         match self {

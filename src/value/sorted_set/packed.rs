@@ -20,6 +20,30 @@ pub(super) fn score_of(element: Element<'_>) -> f64 {
     }
 }
 
+/// Whether an element of a listpack states a score.
+pub(super) fn is_score(element: Element<'_>) -> bool {
+    match element {
+        Element::Integer(_) => true,
+        Element::Bytes(text) => float::parse_f64(text).is_some(),
+    }
+}
+
+/// Whether members and scores in turn are in the order of the set.
+pub(super) fn is_sorted(list: &Listpack) -> bool {
+    let mut elements = list.iter();
+    let mut last: Option<(Element<'_>, f64)> = None;
+    while let (Some(member), Some(score)) = (elements.next(), elements.next()) {
+        let score = score_of(score);
+        if let Some((other, found)) = last
+            && !member.with_text(|member| precedes(other, found, member, score))
+        {
+            return false;
+        }
+        last = Some((member, score));
+    }
+    true
+}
+
 /// Calls `f` with the element for a score.
 pub(super) fn with_score<R>(score: f64, f: impl FnOnce(Element<'_>) -> R) -> R {
     match num::i64_exactly(score) {
