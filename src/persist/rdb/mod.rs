@@ -4,11 +4,22 @@
 //! the data, so that a user can always go back.
 
 mod dump;
+mod error;
 pub mod format;
+mod load;
+mod old;
+mod read;
+mod restore;
 mod save;
 mod save_value;
 pub mod write;
 
 pub use dump::dump;
+pub use error::{LoadError, Reason};
+pub use load::{
+    Aux, Duplicates, Encodings, Expired, LoadOptions, Loaded, Sanitize, Verified, load, load_from,
+};
+pub use read::{Reader, Verify};
+pub use restore::{RestoreError, RestoreOptions, restore};
 pub use save::{Access, SaveOptions, save};
 pub use write::{Checksum, Compression};
