@@ -11,6 +11,7 @@ use super::waits::Waits;
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::config::{Config, MaxmemoryPolicy};
+use crate::persist::rdb::Verify;
 use crate::resp::parse::Trust;
 use crate::session::{Closing, Endpoint, Session, Sessions};
 use crate::store::{AccessPolicy, Keyspace};
@@ -120,6 +121,8 @@ pub struct Server {
     pub shutdown: Option<Shutdown>,
     /// Whether active expiry runs (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: ActiveExpire,
+    /// Whether checksums of payloads and snapshots are verified (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub verify: Verify,
     /// Whether the periodic work is done (DEBUG PAUSE-CRON).
     pub periodic_work: PeriodicWork,
     /// Elements of lists from which length on stand alone in a node (DEBUG QUICKLIST-PACKED-THRESHOLD).
@@ -215,6 +218,7 @@ impl Server {
             conditions: Conditions::default(),
             shutdown: None,
             active_expire: ActiveExpire::On,
+            verify: Verify::Checksum,
             periodic_work: PeriodicWork::Runs,
             list_plain_from: None,
             writable: Vec::new(),

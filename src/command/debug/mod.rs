@@ -12,6 +12,7 @@ use super::spec::{Flags, Group};
 use super::{Command, Context, Error, Outcome, Spec};
 use crate::base::{num, units};
 use crate::config::Defaults;
+use crate::persist::rdb::Verify;
 use crate::value::{self, Str, string};
 use std::fmt::Write;
 use std::time::Duration;
@@ -169,6 +170,15 @@ const TOOLS: &[Tool] = &[
         args: (1, 1),
         run: set_active_expire,
         help: &["SET-ACTIVE-EXPIRE <0|1>", "    Whether keys expire when nobody asks for them."],
+    },
+    Tool {
+        name: "SET-SKIP-CHECKSUM-VALIDATION",
+        args: (1, 1),
+        run: skip_checksums,
+        help: &[
+            "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+            "    Whether checksums of snapshots and RESTORE's payloads are not verified.",
+        ],
     },
     Tool {
         name: "SLEEP",
@@ -346,6 +356,12 @@ fn populate(ctx: &mut Context<'_>) -> Outcome {
         }
         ctx.server.keyspace.insert(db, key, string::new_value(&content), None);
     }
+    ctx.ok()
+}
+
+fn skip_checksums(ctx: &mut Context<'_>) -> Outcome {
+    let skips = num::parse_i64(ctx.args.at(2)).is_some_and(|n| n != 0);
+    ctx.server.verify = if skips { Verify::Nothing } else { Verify::Checksum };
     ctx.ok()
 }
 

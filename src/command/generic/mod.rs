@@ -9,6 +9,7 @@ mod keys;
 mod lookup;
 mod object;
 mod rename;
+mod restore;
 mod scan;
 mod sort;
 mod ttl;
@@ -40,6 +41,8 @@ pub static COMMANDS: &[&Command] = &[
     &object::OBJECT,
     &rename::RENAME,
     &rename::RENAMENX,
+    &restore::RESTORE,
+    &restore::RESTORE_ASKING,
     &scan::SCAN,
     &sort::SORT,
     &sort::SORT_RO,
