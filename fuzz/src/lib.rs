@@ -18,6 +18,7 @@ pub mod input;
 pub mod intset;
 pub mod listpack;
 pub mod quicklist;
+pub mod rdb;
 pub mod reply;
 pub mod resp;
 pub mod skiplist;
@@ -38,7 +39,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("intset", intset::run),
     ("listpack", listpack::run),
     ("quicklist", quicklist::run),
+    ("rdb_load", rdb::run_load),
     ("resp", resp::run),
     ("resp_long", resp::run_long),
+    ("restore", rdb::run_restore),
     ("skiplist", skiplist::run),
 ];
