@@ -303,7 +303,9 @@ fn write(ctx: &mut Context<'_>, operations: &[Operation]) -> Outcome {
     let (keyspace, out) = (&mut ctx.server.keyspace, &mut ctx.session.output);
     let writing = operations.iter().filter(|operation| operation.writes());
     let len_min = writing.map(Operation::len_min).max().unwrap_or(0);
+    let mut has_grown = Grown::No;
     let changes = change(keyspace, scope, key, len_min, |bytes, grown| {
+        has_grown = grown;
         out.array(operations.len());
         let is_change = |wrote: &Wrote| match wrote {
             Wrote::Nothing => false,
@@ -313,6 +315,11 @@ fn write(ctx: &mut Context<'_>, operations: &[Operation]) -> Outcome {
         operations.iter().map(|operation| operation.perform(bytes, out)).filter(is_change).count()
     })?;
     keyspace.dirty += num::u64_of(changes);
+    if has_grown == Grown::Yes {
+        // Room was made even if no operation came to anything. Redis counts no change then, nor do we,
+        // but here it is repeated elsewhere all the same.
+        ctx.effects_always();
+    }
     Ok(())
 }
 

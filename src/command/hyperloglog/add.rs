@@ -5,7 +5,8 @@ use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
 use crate::ds::hll::{self, Changed, Corrupt, HllMut};
-use crate::value::string;
+use crate::store::Key;
+use crate::value::{Str, string};
 
 /// PFADD key [element ...]
 pub(super) static PFADD: Command =
@@ -28,30 +29,43 @@ const PFADD_SPEC: Spec = Spec {
 fn pf_add(ctx: &mut Context<'_>) -> Outcome {
     let (scope, key, elements) = (ctx.scope(), ctx.key(1), ctx.args.from(2));
     let sparse_len_max = ctx.server.config.hll_sparse_max_bytes;
-    let add = |hll: &mut HllMut<'_>| -> Result<usize, Corrupt> {
-        let mut changes = 0;
+    let mut changes = 0;
+    let add = |hll: &mut HllMut<'_>| -> Result<(), Corrupt> {
         for element in elements {
             match hll.add(element)? {
                 Changed::Yes => changes += 1,
                 Changed::No => {}
             }
         }
-        Ok(changes)
+        Ok(())
     };
     let keyspace = &mut ctx.server.keyspace;
-    let changes = match keyspace.write(scope, key) {
-        Some(slot) => change(slot, sparse_len_max, add)?,
+    let outcome = match keyspace.write(scope, key) {
+        Some(slot) => change(slot, sparse_len_max, add),
         None => {
             let mut bytes = hll::empty();
             let mut new = HllMut::of(&mut bytes, sparse_len_max).expect("it was just made");
             new.invalidate();
-            let changes = add(&mut new)?;
+            add(&mut new)?;
             keyspace.insert(scope.db, key, string::changed_value_of_vec(&mut bytes), None);
-            changes + 1
+            changes += 1;
+            Ok(())
         }
     };
     keyspace.dirty += num::u64_of(changes);
+    if outcome.is_err() && changes > 0 {
+        record_whole(ctx, key);
+    }
+    outcome?;
     ctx.reply_integer(i64::from(changes > 0))
+}
+
+/// Records what a corrupt counter has become: some elements were added before its fault was found.
+#[cold]
+fn record_whole(ctx: &mut Context<'_>, key: Key<'_>) {
+    let entry = ctx.server.keyspace.peek(ctx.session.db, key);
+    let Some(bytes) = entry.and_then(|entry| Str::of(&entry).map(Str::to_vec)) else { return };
+    ctx.effects_as(&[b"SET", key.bytes, &bytes, b"KEEPTTL"]);
 }
 
 #[cfg(test)]
