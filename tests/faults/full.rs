@@ -11,7 +11,7 @@ use crate::daemon::Failure;
 use crate::errors::{HEALED_AFTER_FULL, Watch, is_read_served, short_text};
 use crate::fleet::{Fleet, transactions_of};
 use crate::mounts::Mount;
-use crate::options::{Extent, Options};
+use crate::options::{Evidence, Extent, Options};
 use crate::place::{Fsync, Keeping, Place, Server};
 use crate::rng::Rng;
 use crate::session::{OnTrouble, Pace};
@@ -42,6 +42,9 @@ pub(crate) fn run(
     let mut place =
         Place::new(tools, &options.server, &options.dir, Some(&data), Keeping::Log(fsync))?;
     place.set(&["--auto-aof-rewrite-percentage", "0"]);
+    if options.evidence == Evidence::BeforeAndAfter {
+        place.set_aside();
+    }
     let server = place.start()?;
     let fleet = Fleet::new(options.clients, options.seed, transactions_of(&server)?);
     server.kill()?;

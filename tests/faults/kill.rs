@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::daemon::Failure;
 use crate::fleet::{Fleet, transactions_of};
-use crate::options::Options;
+use crate::options::{Evidence, Options};
 use crate::place::{Fsync, Keeping, Place, Server, run_kill};
 use crate::rng::Rng;
 use crate::session::{OnTrouble, Pace};
@@ -88,6 +88,9 @@ fn run_job(tools: &Tools, options: &Options, plan: &Plan, job: u64) -> Result<Ta
         Place::new(tools, &options.server, &options.dir, None, Keeping::Log(plan.fsync))?;
     place.set(&["--rdb-key-save-delay", KEY_SAVE_DELAY_US]);
     place.set(&["--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "256kb"]);
+    if options.evidence == Evidence::BeforeAndAfter {
+        place.set_aside();
+    }
     let mut server = place.start()?;
     let fleet = Fleet::new(options.clients, options.seed ^ job, transactions_of(&server)?);
     let mut loops = Loop { options, plan, place, fleet, tally: Tally::default() };

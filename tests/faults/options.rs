@@ -35,6 +35,15 @@ pub(crate) enum Extent {
     Long,
 }
 
+/// What is kept of a bad cycle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Evidence {
+    /// The data as the start that told left them.
+    After,
+    /// As they were before it, too: every cycle copies them.
+    BeforeAndAfter,
+}
+
 /// Whether this process may mount.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mounts {
@@ -56,6 +65,7 @@ pub(crate) struct Options {
     pub(crate) clients: usize,
     pub(crate) mounts: Mounts,
     pub(crate) jobs: u64,
+    pub(crate) evidence: Evidence,
     pub(crate) server: PathBuf,
     /// Where the servers' directories are made.
     pub(crate) dir: PathBuf,
@@ -82,6 +92,9 @@ impl Options {
         }
         if let Some(fsync) = self.fsync {
             add("--fsync", fsync.word().into());
+        }
+        if self.evidence == Evidence::BeforeAndAfter {
+            words.push("--evidence".into());
         }
         if self.extent == Extent::Long {
             words.push("--long".into());
@@ -156,6 +169,10 @@ fn options(matches: &ArgMatches, programs: Vec<Program>) -> Result<Options, Fail
             true => Mounts::Private,
             false => Mounts::Shared,
         },
+        evidence: match matches.get_flag("evidence") {
+            true => Evidence::BeforeAndAfter,
+            false => Evidence::After,
+        },
         jobs: number("jobs").unwrap_or(1).max(1),
         server: find_program(&path("server").unwrap_or_else(default_server))?,
         dir: path("dir").unwrap_or_else(std::env::temp_dir),
@@ -201,6 +218,8 @@ fn command() -> Command {
             number("seed").help("Of what clients write and when they are killed [default: 1]"),
             number("clients").default_value("4").help("Clients that write"),
             number("jobs").default_value("1").help("Directories that kill works in at once"),
+            flag("evidence")
+                .help("Keep of a bad cycle what the start found, not only what it left"),
             path("server").help("The server to be judged"),
             path("dir").help("Where its directories are made"),
             Arg::new("filter").num_args(0..).help("kill, points, errors, full, power"),

@@ -68,6 +68,8 @@ pub(crate) struct Place {
     log: PathBuf,
     pub(crate) shim: Shim,
     arguments: Vec<String>,
+    /// Where the data is copied to before each start, if it is.
+    aside: Option<PathBuf>,
     /// Processes that outlived their server.
     orphans: Vec<u32>,
     _scratch: tempfile::TempDir,
@@ -96,6 +98,7 @@ impl Place {
             log: root.join("log"),
             shim,
             arguments: Vec::new(),
+            aside: None,
             orphans: Vec::new(),
             _scratch: scratch,
         };
@@ -114,8 +117,17 @@ impl Place {
         self.arguments.extend(words.iter().map(|&word| word.to_owned()));
     }
 
+    /// From now on, what [`Place::keep`] keeps includes the data as it was before the last start.
+    pub(crate) fn set_aside(&mut self) {
+        self.aside = Some(self.log.with_file_name("before"));
+    }
+
     /// Starts a server and waits until it serves.
     pub(crate) fn start(&mut self) -> Result<Server, Failure> {
+        if let Some(aside) = &self.aside {
+            drop(fs::remove_dir_all(aside));
+            copy(&[&self.data], aside)?;
+        }
         let mut attempt = 1;
         loop {
             let mut server = self.spawn()?;
@@ -214,15 +226,26 @@ impl Place {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults").join(name);
         drop(fs::remove_dir_all(&target));
         fs::create_dir_all(&target).map_err(Failure::io("making a directory"))?;
-        let status = Command::new("cp")
-            .arg("-a")
-            .args([&self.data, &self.log, &target])
-            .status()
-            .map_err(Failure::io("running cp"))?;
-        match status.success() {
-            true => Ok(target),
-            false => Err(Failure::Other(format!("cannot copy to {}", target.display()))),
-        }
+        let before = self.aside.iter().filter(|path| path.exists());
+        let sources: Vec<&Path> =
+            [&self.data, &self.log].into_iter().chain(before).map(PathBuf::as_path).collect();
+        copy(&sources, &target)?;
+        Ok(target)
+    }
+}
+
+/// Copies files and directories to `target`, which need not be there if there is one source.
+fn copy(sources: &[&Path], target: &Path) -> Result<(), Failure> {
+    let output = Command::new("cp")
+        .arg("-a")
+        .args(sources)
+        .arg(target)
+        .output()
+        .map_err(Failure::io("running cp"))?;
+    // A process that lived on may remove a file meanwhile.
+    match output.status.success() || target.exists() {
+        true => Ok(()),
+        false => Err(Failure::Other(format!("cannot copy to {}", target.display()))),
     }
 }
 

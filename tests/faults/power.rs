@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::daemon::Failure;
 use crate::fleet::{Fleet, transactions_of};
 use crate::mounts::Mount;
-use crate::options::{Extent, Options};
+use crate::options::{Evidence, Extent, Options};
 use crate::place::{Fsync, Keeping, Place, Server};
 use crate::points::{Blow, Task, run_tasks};
 use crate::prepared::Prepared;
@@ -41,6 +41,9 @@ pub(crate) fn run(
     let mut place =
         Place::new(tools, &options.server, &options.dir, Some(&data), Keeping::Log(fsync))?;
     place.set(&["--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "256kb"]);
+    if options.evidence == Evidence::BeforeAndAfter {
+        place.set_aside();
+    }
     let mut server = place.start()?;
     let fleet = Fleet::new(options.clients, options.seed, transactions_of(&server)?);
     let mut power = Power { tools, options, fsync, disk, place, fleet, tally: Tally::default() };

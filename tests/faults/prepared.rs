@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::daemon::Failure;
 use crate::fleet::{Fleet, transactions_of};
-use crate::options::Options;
+use crate::options::{Evidence, Options};
 use crate::place::{Keeping, Place, Server};
 use crate::shim::Tools;
 
@@ -59,6 +59,9 @@ impl Prepared {
         server.kill()?;
         if let Some(text) = verdict.complaint() {
             return Err(Failure::Other(format!("without any fault: {text}")));
+        }
+        if options.evidence == Evidence::BeforeAndAfter {
+            place.set_aside();
         }
         let copy = scratch.path().join("copy");
         copy_all(&place.data, &copy)?;
