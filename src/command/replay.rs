@@ -242,8 +242,13 @@ mod tests {
     use crate::persist::aof::rewrite::{RewriteOptions, rewrite};
 
     const NOW: Now = Now { unix_us: 1_000_000_000_000, mono_ns: 0 };
-    const PLAIN: RewriteOptions<'_> =
-        RewriteOptions { timestamp: None, libraries: &[], key_delay_us: 0, progress: None };
+    const PLAIN: RewriteOptions<'_> = RewriteOptions {
+        timestamp: None,
+        libraries: &[],
+        key_delay_us: 0,
+        sleep: |_| (),
+        progress: None,
+    };
 
     /// A log of commands separated by `;`, words by blanks.
     fn log(script: &str) -> Vec<u8> {

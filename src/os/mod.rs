@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "system calls; each block carries its proof")]
 
 pub mod affinity;
+pub mod aof;
 pub mod banner;
 pub mod child;
 pub mod clock;

@@ -2,6 +2,8 @@
 //!
 //! Everything here is bytes and decisions; `os/aof` does the system calls.
 
+pub mod growth;
+pub mod log;
 pub mod manifest;
 pub mod read;
 pub mod replay;

@@ -22,15 +22,18 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const NUMBER_LEN_MAX: usize = 32;
 
 /// How a base is written: what [`rewrite`] and its like are told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RewriteOptions<'a> {
     /// The time to begin with, Unix seconds, with `aof-timestamp-enabled`.
     pub timestamp: Option<i64>,
     /// Source code of the libraries of functions.
     pub libraries: &'a [Bytes],
-    /// `rdb-key-save-delay`, microseconds between two keys: to make a test's rewrite last.
-    pub key_delay_us: i32,
-    /// Where to count.
+    /// `rdb-key-save-delay`: microseconds to wait after each key; if negative, one microsecond after
+    /// as many keys.
+    pub key_delay_us: i64,
+    /// Waits.
+    pub sleep: fn(Duration),
+    /// Counts, and may stop it.
     pub progress: Option<&'a Progress>,
 }
 
@@ -49,7 +52,7 @@ pub fn write_timestamp(unix_s: i64, out: &mut Vec<u8>) {
 /// Writes commands that make the data of a keyspace; how many keys there are.
 ///
 /// # Errors
-/// Those of `out`.
+/// Those of `out`, or `Interrupted` if the progress was cancelled.
 pub fn rewrite<W: Write>(
     keyspace: &Keyspace,
     options: &RewriteOptions<'_>,
@@ -74,10 +77,13 @@ pub fn rewrite<W: Write>(
             keys += 1;
             if let Some(progress) = options.progress {
                 progress.add_keys(1);
+                if progress.is_cancelled() {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
             }
             if options.key_delay_us != 0 {
                 log.flush()?;
-                delay(options.key_delay_us, keys);
+                delay(options, keys);
             }
         }
     }
@@ -86,14 +92,13 @@ pub fn rewrite<W: Write>(
     Ok(keys)
 }
 
-/// Waits so many microseconds; for a negative number `-n`, one every `n` keys.
 #[cold]
-fn delay(micros: i32, keys: u64) {
-    let every = u64::from(micros.unsigned_abs());
-    if micros > 0 {
-        std::thread::sleep(Duration::from_micros(every));
-    } else if keys.is_multiple_of(every) {
-        std::thread::sleep(Duration::from_micros(1));
+fn delay(options: &RewriteOptions<'_>, keys: u64) {
+    let micros = options.key_delay_us.unsigned_abs();
+    if options.key_delay_us > 0 {
+        (options.sleep)(Duration::from_micros(micros));
+    } else if keys.is_multiple_of(micros) {
+        (options.sleep)(Duration::from_micros(1));
     }
 }
 
