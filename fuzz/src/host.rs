@@ -1,8 +1,8 @@
 //! A machine of which nothing is real, and which can be told to fail.
 
 use carnelian::command::host::{
-    ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host, MemoryUse, NewFile,
-    Write,
+    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host,
+    MemoryUse, NewFile, Write,
 };
 use carnelian::command::persist::Loaded;
 use carnelian::config::{Config, Trigger};
@@ -125,6 +125,12 @@ impl Host for FlakyHost {
 
     fn announce_ready(&mut self) {}
 
+    fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {
+        None
+    }
+    fn append_only_file_mut(&mut self) -> Option<&mut dyn AppendOnlyFile> {
+        None
+    }
     fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
         None
     }

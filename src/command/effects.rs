@@ -82,6 +82,8 @@ pub struct Effects {
     is_wanted: bool,
     listeners: u8,
     bytes: Vec<u8>,
+    /// How often they were taken.
+    turns: u64,
     /// The database that the last SELECT names.
     db: Option<usize>,
     unit: Unit,
@@ -109,9 +111,16 @@ impl Effects {
         std::mem::take(&mut self.bytes)
     }
 
-    /// Forgets what was recorded and keeps its allocation.
+    /// The number of the turn whose changes are being recorded, from 1.
+    #[inline]
+    pub const fn turn(&self) -> u64 {
+        self.turns + 1
+    }
+
+    /// Ends the turn: forgets what was recorded and keeps its allocation.
     pub fn clear(&mut self) {
         debug_assert_eq!(self.unit.depth, 0, "a unit is taken as a whole");
+        self.turns += 1;
         self.bytes.clear();
     }
 
@@ -246,6 +255,7 @@ pub(super) fn run(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     ctx.server.record_removals();
     ctx.server.effects.begin();
+    let recorded = ctx.server.effects.bytes.len();
     let dirty = ctx.server.keyspace.dirty;
     let outer = std::mem::take(&mut ctx.server.effects.form);
     let outcome = handler(ctx);
@@ -258,6 +268,9 @@ pub(super) fn run(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
     };
     if is_recorded && effects.is_wanted {
         effects.verbatim(ctx.session.db, args);
+    }
+    if effects.bytes.len() != recorded {
+        ctx.session.changed_in_turn = effects.turn();
     }
     effects.end();
     outcome

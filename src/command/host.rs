@@ -3,13 +3,17 @@
 //! The operating system's side is in `os/`; tests and the simulator bring their own.
 
 use super::persist::Loaded;
+use super::server::Now;
 use crate::config::Config;
 use crate::persist::Progress;
+use crate::persist::aof::growth::Growth;
+use crate::persist::aof::log::Commit;
+use crate::persist::aof::manifest::BaseFormat;
 use std::any::Any;
 use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Memory figures, bytes.
@@ -152,6 +156,86 @@ pub struct ChildProgress {
     pub measured_at_s: i64,
 }
 
+/// Whether changes are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogMode {
+    /// No.
+    Off,
+    /// They will be once a rewrite has made a base; from its start on they are collected.
+    Waiting,
+    /// Yes.
+    On,
+}
+
+/// How a rewrite ended that made no base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewriteEnding {
+    /// It failed.
+    Failed,
+    /// It was no longer wanted.
+    Cancelled,
+}
+
+/// How far the log is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogFigures {
+    /// Bytes that are not in the kernel yet.
+    pub pending_bytes: usize,
+    /// Whether an fsync is under way.
+    pub is_syncing: bool,
+    /// Fsyncs that took long.
+    pub delayed_syncs: u64,
+    /// Position of the last byte logged.
+    pub position: u64,
+    /// Position up to which everything is on disk.
+    pub synced_position: u64,
+}
+
+/// The append-only file.
+pub trait AppendOnlyFile: Debug {
+    /// Whether changes are logged.
+    fn mode(&self) -> LogMode;
+    /// Logs what commands changed: whole commands, or nothing. To be called before their replies go out.
+    fn commit(&mut self, now: Now, bytes: &[u8]) -> Commit;
+    /// When `commit` has something to do without bytes, on the clock that only rises, milliseconds.
+    fn deadline_ms(&self) -> Option<u64>;
+    /// Why clients may not change data, as the system says it.
+    fn error(&self) -> Option<&str>;
+    /// Whether a rewrite is to be started so that the log can be relied on again.
+    fn is_heal_due(&self, now: Now) -> bool;
+    /// Follows a changed configuration.
+    fn adopt(&mut self, config: &Config);
+    /// Notes whether a child process uses the disk.
+    fn set_child(&mut self, child: Option<ChildKind>);
+    /// Will log from the next rewrite on.
+    fn start(&mut self);
+    /// Logs no longer: what was given is brought to disk, and the files stay.
+    fn stop(&mut self, now: Now);
+    /// Brings everything to disk now, as far as the disk lets it.
+    fn flush(&mut self, now: Now);
+    /// Prepares a rewrite; the path where the base is to be written. The child is to be forked next, before
+    /// anything else is given. What is given afterwards must begin with SELECT.
+    ///
+    /// # Errors
+    /// It cannot be; why, is in the log as well.
+    fn begin_rewrite(&mut self, now: Now) -> Result<PathBuf, String>;
+    /// The child has written a base: it counts from now on.
+    ///
+    /// # Errors
+    /// It does not; why, is in the log as well. All is as before the rewrite.
+    fn finish_rewrite(&mut self, now: Now, format: BaseFormat) -> Result<(), String>;
+    /// The child has not written a base.
+    fn abandon_rewrite(&mut self, now: Now, ending: RewriteEnding);
+    /// Sizes, and how rewrites went.
+    fn growth(&self) -> &Growth;
+    /// As [`AppendOnlyFile::growth`], to note it.
+    fn growth_mut(&mut self) -> &mut Growth;
+    /// How far it is.
+    fn figures(&self) -> LogFigures;
+    /// Waits before each write, microseconds (DEBUG AOF-FLUSH-SLEEP).
+    fn set_write_delay(&mut self, micros: u64);
+}
+
 /// The machine.
 pub trait Host: Debug {
     /// Memory figures now; takes some microseconds.
@@ -207,6 +291,10 @@ pub trait Host: Debug {
     fn forget_signal(&mut self);
     /// Tells whoever waits for it that the server answers from now on.
     fn announce_ready(&mut self);
+    /// The append-only file; `None` where there is none.
+    fn append_only_file(&self) -> Option<&dyn AppendOnlyFile>;
+    /// As [`Host::append_only_file`], to use it.
+    fn append_only_file_mut(&mut self) -> Option<&mut dyn AppendOnlyFile>;
     /// What a load that was begun at the start has brought, once it is over; `None` before.
     ///
     /// # Errors

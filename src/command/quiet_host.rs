@@ -1,8 +1,8 @@
 //! A machine on which nothing happens: for a server that only executes a log.
 
 use super::host::{
-    ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host, MemoryUse, NewFile,
-    Write,
+    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host,
+    MemoryUse, NewFile, Write,
 };
 use super::persist::Loaded;
 use crate::config::{Config, Trigger};
@@ -68,6 +68,12 @@ impl Host for QuietHost {
     fn stop_child(&mut self) {}
     fn forget_signal(&mut self) {}
     fn announce_ready(&mut self) {}
+    fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {
+        None
+    }
+    fn append_only_file_mut(&mut self) -> Option<&mut dyn AppendOnlyFile> {
+        None
+    }
     fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
         None
     }

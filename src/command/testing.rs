@@ -7,8 +7,8 @@
 use super::context::{Context, KeyHashes};
 use super::dispatch::{self, Flow};
 use super::host::{
-    ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host, MemoryUse, NewFile,
-    Write,
+    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host,
+    MemoryUse, NewFile, Write,
 };
 use super::persist::Loaded;
 use super::server::{Now, Server};
@@ -110,6 +110,12 @@ impl Host for FakeHost {
     }
     fn announce_ready(&mut self) {}
     fn forget_signal(&mut self) {}
+    fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {
+        None
+    }
+    fn append_only_file_mut(&mut self) -> Option<&mut dyn AppendOnlyFile> {
+        None
+    }
     fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
         self.loaded.take()
     }

@@ -70,6 +70,10 @@ pub enum Trigger {
     Directory,
     /// Give the default user the new password, or none.
     RequirePass,
+    /// Begin or end to log changes.
+    AppendOnly,
+    /// Log changes the new way.
+    AppendSync,
     /// Install or remove the handlers that write a crash report.
     CrashLog,
     /// Start or stop the allocator's background thread.

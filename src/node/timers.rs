@@ -53,6 +53,11 @@ impl Node {
             PeriodicWork::Runs => self.timers.next_run_ms - now_ms,
             PeriodicWork::Paused => PAUSED_WAIT_MS,
         };
+        if self.server.effects.wanted()
+            && let Some(log_ms) = self.server.log_wait_ms()
+        {
+            wait_ms = wait_ms.min(log_ms);
+        }
         if let Some(pause) = self.server.pause {
             let left_ms = pause.until_ms.saturating_sub(now.unix_ms());
             wait_ms = wait_ms.min(u64::try_from(left_ms).unwrap_or(0).max(1));
@@ -72,7 +77,7 @@ impl Node {
             server.sample(now);
         }
         server.buffers.trim(now.mono_ms());
-        server.look_after_snapshots();
+        server.look_after_files();
         server.end_if_asked();
         server.expire_cycle();
         if server.config.activerehashing {

@@ -1,8 +1,10 @@
 //! The machine, as commands ask for it.
 
 use super::affinity::{self, CpuList};
+use super::aof::AppendLog;
 use super::child::{Children, Reporter};
 use super::listen::Listener;
+use super::load::{Load, Outcome};
 use super::memory::{self, BackgroundPurge, Control};
 use super::new_file::NewFile;
 use super::oom::{OomAdjuster, OomMode, OomScores, ProcessClass};
@@ -14,7 +16,8 @@ use super::title::{ProcessTitle, TitleFields};
 use super::{crash, errno, listen, locale, log, options, rlimit, signal, title};
 use crate::base::num;
 use crate::command::host::{
-    self, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host, MemoryUse, Sync,
+    self, AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host,
+    MemoryUse, Sync,
 };
 use crate::command::persist::Loaded;
 use crate::config::{Config, Trigger};
@@ -44,6 +47,10 @@ pub struct Machine {
     supervisor: Rc<Supervisor>,
     /// What the child writes; it is there no more once it is complete.
     unfinished: Option<PathBuf>,
+    /// The load at the start, until it is over.
+    load: Option<Load>,
+    /// The append-only file, once the data are loaded.
+    log: Option<AppendLog>,
 }
 
 /// What [`Machine::new`] is given: what `start` has set up already.
@@ -59,6 +66,8 @@ pub struct Parts {
     pub title: Option<ProcessTitle>,
     /// Who started the process.
     pub supervisor: Rc<Supervisor>,
+    /// The load of the data that was begun.
+    pub load: Load,
 }
 
 impl Machine {
@@ -78,6 +87,8 @@ impl Machine {
             listening: config.clone(),
             children: Children::new()?,
             supervisor: parts.supervisor,
+            load: Some(parts.load),
+            log: None,
             unfinished: None,
         };
         machine.set_title(config);
@@ -268,7 +279,7 @@ impl Host for Machine {
             }
             Trigger::AllocatorThread => set_background_purge(config)?,
             // These concern the server itself, which has dealt with them.
-            Trigger::Hz | Trigger::RequirePass => {}
+            Trigger::Hz | Trigger::RequirePass | Trigger::AppendOnly | Trigger::AppendSync => {}
         }
         Ok(())
     }
@@ -352,8 +363,21 @@ impl Host for Machine {
         self.supervisor.notify(Notice::Ready);
     }
 
+    fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {
+        self.log.as_ref().map(|log| -> &dyn AppendOnlyFile { log })
+    }
+
+    fn append_only_file_mut(&mut self) -> Option<&mut dyn AppendOnlyFile> {
+        self.log.as_mut().map(|log| -> &mut dyn AppendOnlyFile { log })
+    }
+
     fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
-        None
+        let outcome = self.load.as_mut()?.take()?;
+        self.load = None;
+        Some(outcome.map(|Outcome { loaded, log }| {
+            self.log = Some(log);
+            loaded
+        }))
     }
 
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {

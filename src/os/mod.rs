@@ -15,6 +15,7 @@ pub mod host;
 pub mod kernel;
 pub mod linger;
 pub mod listen;
+pub mod load;
 pub mod locale;
 pub mod log;
 pub mod memory;

@@ -85,6 +85,8 @@ pub struct Reactor {
     unread: Vec<usize>,
     /// Clients whose replies exceeded what one turn may write.
     unwritten: Vec<usize>,
+    /// Clients whose replies wait for the append-only file.
+    held: Vec<usize>,
     /// Sockets of former clients.
     lingerers: Lingerers,
     supply: Supply,
@@ -139,6 +141,7 @@ impl Reactor {
             received: Vec::with_capacity(CLIENTS_GATHERED_MAX),
             unread: Vec::new(),
             unwritten: Vec::new(),
+            held: Vec::new(),
             lingerers: Lingerers::default(),
             supply: Supply::default(),
             woken: now(),
@@ -463,7 +466,11 @@ impl Reactor {
 
     /// Writes the replies of all clients that have some, and closes those that are to be closed.
     fn flush(&mut self) {
+        self.node.server.commit();
         self.node.server.writable.append(&mut self.unwritten);
+        if !self.held.is_empty() {
+            self.node.server.writable.append(&mut self.held);
+        }
         let mut writable = std::mem::take(&mut self.node.server.writable);
         for index in writable.drain(..) {
             self.write(index);
@@ -490,6 +497,11 @@ impl Reactor {
     #[inline]
     fn write(&mut self, index: usize) {
         let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+        let Some(session) = self.node.server.sessions.get(index) else { return };
+        if !self.node.server.may_reply(session.changed_in_turn) {
+            self.held.push(index);
+            return;
+        }
         let Some(session) = self.node.server.sessions.get_mut(index) else { return };
         session.is_queued_for_write = false;
         let mut written = 0;

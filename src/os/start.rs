@@ -1,9 +1,11 @@
 //! From the command line to the event loop and back.
 
+use super::aof::{AppendLog, RealDisk};
 use super::crash::{self, CrashLog};
 use super::daemon::{self, PidFile};
 use super::host::{self, Machine, Parts};
 use super::kernel::{self, HugePages};
+use super::load::Load;
 use super::log::{self, Role};
 use super::reactor::{self, Reactor, Turn};
 use super::signal::{ShutdownSignal, Signals};
@@ -19,13 +21,14 @@ use crate::config::{CommandLine, Config, LoadError, Loaded, ShutdownFlags, Stdin
 use crate::node::Node;
 use crate::store::Keyspace;
 use mio::unix::SourceFd;
-use mio::{Interest, Poll};
+use mio::{Interest, Poll, Waker};
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Why the server could not start. `Display` says it to the operator.
 #[derive(Debug)]
@@ -106,13 +109,6 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     let facts = facts(config_file.unwrap_or_default(), &supervisor, clock)?;
     let machine = Surroundings { facts, title, supervisor: Rc::clone(&supervisor) };
     let (mut reactor, listeners) = build(&loaded, machine, &signals)?;
-    log::set_role(Role::Primary);
-    banner::print(&loaded.config);
-    tracing::info!("Server initialized");
-    let server = &mut reactor.node_mut().server;
-    if server.persistence.loading.is_none() {
-        server.host.announce_ready();
-    }
     let status = run(&mut reactor, &signals)?;
     supervisor.notify(Notice::Stopping);
     if let Some(pid_file) = pid_file {
@@ -235,14 +231,27 @@ fn build(
     let hash_key = HashKey::new(first, second);
     let mut rng = Rng::seeded(third);
     let mut keyspace = || Keyspace::new(config.databases, hash_key, Rng::seeded(rng.next_u64()));
+    log::set_role(Role::Primary);
+    banner::print(config);
+    tracing::info!("Server initialized");
+    let waker = Arc::new(Waker::new(poll.registry(), reactor::WAKER_TOKEN)?);
+    let notified = Arc::clone(&waker);
+    // The reactor would find out by itself, a little later.
+    let notify = Box::new(move || drop(notified.wake()));
+    let append_log = AppendLog::new(RealDisk, config, notify)?;
+    let load = Load::begin(config, keyspace(), append_log, waker);
+    let load = load.map_err(|reason| refused(&reason))?;
+    let (progress, total_bytes) = (load.progress(), load.total_bytes());
     let Surroundings { facts, title, supervisor } = surroundings;
     let registry = poll.registry().try_clone()?;
-    let parts = Parts { facts, registry, listeners: Rc::clone(&listeners), title, supervisor };
+    let parts =
+        Parts { facts, registry, listeners: Rc::clone(&listeners), title, supervisor, load };
     let machine = Machine::new(parts, config)?;
     let now = reactor::now();
     let rng = Rng::seeded(fourth);
     let mut server =
         Server::new(config.clone(), keyspace(), Box::new(machine), clock::ticks, rng, now);
+    server.begin_loading(progress, total_bytes);
     rename_commands(&mut server, loaded)?;
     Ok((Reactor::new(poll, Node::new(server), Rc::clone(&listeners)), listeners))
 }

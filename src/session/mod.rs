@@ -134,6 +134,8 @@ pub struct Session {
     pub output: Output,
     /// Bytes of a small incomplete command, or input kept during a pause.
     pub tail: Vec<u8>,
+    /// The last turn in which it changed something that is logged.
+    pub changed_in_turn: u64,
     /// A large command in the making.
     pub assembly: Option<Box<Assembly>>,
     /// A large command completed during a pause.
@@ -189,6 +191,7 @@ impl Session {
             db: 0,
             output: Output::default(),
             tail: Vec::new(),
+            changed_in_turn: 0,
             assembly: None,
             held: None,
             blocked: None,

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod loading;
 mod snapshots;
 
 use common::{Client, wait_until};

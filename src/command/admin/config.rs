@@ -182,6 +182,12 @@ impl Server {
             Trigger::Hz => self.hz = self.config.hz,
             // The password is looked at whenever a client has not proven that it knows it.
             Trigger::RequirePass => {}
+            Trigger::AppendOnly => return self.switch_log(),
+            Trigger::AppendSync => {
+                if let Some(log) = self.host.append_only_file_mut() {
+                    log.adopt(&self.config);
+                }
+            }
             Trigger::ListenPorts
             | Trigger::MaxClients
             | Trigger::LogLevel

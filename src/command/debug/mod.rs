@@ -3,6 +3,7 @@
 //! Each tool is one row of [`TOOLS`]. What concerns a capability that is not here yet is absent.
 
 mod digest;
+mod reload;
 mod reply;
 
 use super::buffers::ReplyBuffers;
@@ -148,6 +149,16 @@ const TOOLS: &[Tool] = &[
         help: &[
             "QUICKLIST-PACKED-THRESHOLD <size>",
             "    From which size on elements of lists stand alone in a node; 0 is the default.",
+        ],
+    },
+    Tool {
+        name: "RELOAD",
+        args: (0, ANY),
+        run: reload::reload,
+        help: &[
+            "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+            "    Save a snapshot and load it in place of the data. NOSAVE loads the snapshot that is there;",
+            "    NOFLUSH adds to the data, with MERGE in place of keys that exist.",
         ],
     },
     Tool {

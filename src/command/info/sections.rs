@@ -2,7 +2,8 @@
 
 use super::{Report, human, ratio};
 use crate::base::num;
-use crate::command::host::{ChildKind, ChildProgress};
+use crate::command::host::{AppendOnlyFile, ChildKind, ChildProgress, LogMode};
+use crate::command::persist::Scheduled;
 use crate::command::table::CommandTable;
 use crate::store::AccessPolicy;
 use std::fmt::Display;
@@ -203,6 +204,7 @@ pub(super) fn persistence(report: &mut Report<'_>) {
     };
     let percent = num::ratio(measured.keys, keys_total.max(1)) * 100.0;
     let running_s = |kind| state.child_of(kind).map_or(-1, |child| now_s - child.started.unix_s());
+    let log = server.host.append_only_file().filter(|log| log.mode() != LogMode::Off);
     let is_running = |kind| u8::from(state.child_of(kind).is_some());
     report.fields(&[
         ("loading", &u8::from(state.loading.is_some())),
@@ -223,19 +225,22 @@ pub(super) fn persistence(report: &mut Report<'_>) {
         ("rdb_last_cow_size", &state.snapshot_cow_bytes),
         ("rdb_last_load_keys_expired", &state.loaded_expired),
         ("rdb_last_load_keys_loaded", &state.loaded_keys),
-        ("aof_enabled", &0),
-        ("aof_rewrite_in_progress", &0),
-        ("aof_rewrite_scheduled", &0),
-        ("aof_last_rewrite_time_sec", &-1),
-        ("aof_current_rewrite_time_sec", &-1),
-        ("aof_last_bgrewrite_status", &"ok"),
-        ("aof_rewrites", &0),
-        ("aof_rewrites_consecutive_failures", &0),
-        ("aof_last_write_status", &"ok"),
-        ("aof_last_cow_size", &0),
+        ("aof_enabled", &u8::from(log.is_some())),
+        ("aof_rewrite_in_progress", &is_running(ChildKind::Rewrite)),
+        ("aof_rewrite_scheduled", &u8::from(state.rewrite_scheduled == Scheduled::Yes)),
+        ("aof_last_rewrite_time_sec", &state.rewrite_took_s.unwrap_or(-1)),
+        ("aof_current_rewrite_time_sec", &running_s(ChildKind::Rewrite)),
+        ("aof_last_bgrewrite_status", &state.last_rewrite.name()),
+        ("aof_rewrites", &state.rewrites),
+        ("aof_rewrites_consecutive_failures", &log.map_or(0, |log| log.growth().failures)),
+        ("aof_last_write_status", &if state.log_error.is_some() { "err" } else { "ok" }),
+        ("aof_last_cow_size", &state.rewrite_cow_bytes),
         ("module_fork_in_progress", &0),
         ("module_fork_last_cow_size", &0),
     ]);
+    if let Some(log) = log {
+        append_only_file(report, log);
+    }
     if let Some(loading) = &state.loading {
         report.fields(&[
             ("loading_start_time", &loading.started.unix_s()),
@@ -246,6 +251,18 @@ pub(super) fn persistence(report: &mut Report<'_>) {
             ("loading_eta_seconds", &loading.left_s(server.now)),
         ]);
     }
+}
+
+fn append_only_file(report: &mut Report<'_>, log: &dyn AppendOnlyFile) {
+    let (growth, figures) = (log.growth(), log.figures());
+    report.fields(&[
+        ("aof_current_size", &growth.current_bytes),
+        ("aof_base_size", &growth.base_bytes),
+        ("aof_pending_rewrite", &0),
+        ("aof_buffer_length", &figures.pending_bytes),
+        ("aof_pending_bio_fsync", &u8::from(figures.is_syncing)),
+        ("aof_delayed_fsync", &figures.delayed_syncs),
+    ]);
 }
 
 pub(super) fn stats(report: &mut Report<'_>) {

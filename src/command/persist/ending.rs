@@ -1,7 +1,7 @@
 //! The end of the server: what is written before it, and what keeps it from ending.
 
 use super::state::Conditions;
-use crate::command::host::ChildKind;
+use crate::command::host::{ChildKind, LogMode};
 use crate::command::server::{Server, Shutdown};
 
 /// Whether the data are to be saved first.
@@ -44,7 +44,7 @@ impl Server {
     /// The data could not be saved; the log says why.
     pub fn end(&mut self, ending: Ending) -> Result<(), NotSaved> {
         tracing::warn!("User requested shutdown...");
-        self.stop_children();
+        self.stop_children(ending)?;
         let is_loading = self.conditions.contains(Conditions::LOADING);
         let saves = match ending.save {
             Save::Configured => !self.config.save.is_empty() && !is_loading,
@@ -62,6 +62,7 @@ impl Server {
             }
         }
         self.shutdown = Some(Shutdown { status: 0 });
+        self.end_log();
         Ok(())
     }
 
@@ -89,18 +90,38 @@ impl Server {
         }
     }
 
-    fn stop_children(&mut self) {
-        let Some(child) = self.persistence.child else { return };
+    /// Brings the log to disk.
+    fn end_log(&mut self) {
+        self.commit();
+        let now = self.now;
+        if let Some(log) = self.host.append_only_file_mut()
+            && log.mode() == LogMode::On
+        {
+            tracing::info!("Calling fsync() on the AOF file.");
+            log.flush(now);
+        }
+    }
+
+    fn stop_children(&mut self, ending: Ending) -> Result<(), NotSaved> {
+        let Some(child) = self.persistence.child else { return Ok(()) };
         match child.kind {
             ChildKind::Snapshot => {
                 tracing::warn!("There is a child saving an .rdb. Killing it!");
                 self.cancel_snapshot();
             }
             ChildKind::Rewrite => {
+                let log = self.host.append_only_file();
+                if log.is_some_and(|log| log.mode() == LogMode::Waiting) {
+                    if ending.unsaved == Unsaved::Stay {
+                        tracing::warn!("Writing initial AOF, can't exit.");
+                        return Err(NotSaved);
+                    }
+                    tracing::warn!("Writing initial AOF. Exit anyway.");
+                }
                 tracing::warn!("There is a child rewriting the AOF. Killing it!");
-                self.host.stop_child();
-                self.persistence.child = None;
+                self.cancel_rewrite();
             }
         }
+        Ok(())
     }
 }

@@ -3,7 +3,9 @@
 use super::state::Conditions;
 use crate::base::num;
 use crate::command::server::{Now, Server, Shutdown};
+use crate::config::{Config, SanitizeDumpPayload};
 use crate::persist::Progress;
+use crate::persist::rdb::{self, Aux, Encodings, LoadOptions, Sanitize, Verify};
 use crate::store::Keyspace;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -30,6 +32,51 @@ pub struct Loaded {
     pub keys: u64,
     /// Keys that had expired.
     pub expired: u64,
+}
+
+/// How a snapshot of so many bytes is loaded by this configuration.
+pub fn load_options<'a>(
+    config: &Config,
+    keyspace: &Keyspace,
+    bytes: u64,
+    sleep: &'a dyn Fn(u64),
+) -> LoadOptions<'a> {
+    let encodings = Encodings::of(config, keyspace.hash_key(), keyspace.now_ms());
+    let sanitize = match config.sanitize_dump_payload {
+        SanitizeDumpPayload::Yes => Sanitize::Yes,
+        SanitizeDumpPayload::No | SanitizeDumpPayload::Clients => Sanitize::No,
+    };
+    LoadOptions {
+        sanitize,
+        verify: if config.rdbchecksum { Verify::Checksum } else { Verify::Nothing },
+        input_bytes: Some(bytes),
+        key_delay_us: config.key_load_delay,
+        sleep,
+        ..LoadOptions::new(encodings)
+    }
+}
+
+/// Logs what a snapshot says about itself and what it brought.
+pub fn log_loaded(loaded: &rdb::Loaded, now_s: i64) {
+    let Aux { server_version, created_s, used_memory_bytes, .. } = &loaded.aux;
+    if let Some(version) = server_version {
+        tracing::info!("Loading RDB produced by version {}", version.escape_ascii());
+    }
+    if let Some(created_s) = created_s {
+        tracing::info!("RDB age {} seconds", now_s.saturating_sub(*created_s).max(0));
+    }
+    if let Some(bytes) = used_memory_bytes {
+        let mib = num::f64_of_u64(*bytes) / (1024.0 * 1024.0);
+        tracing::info!("RDB memory usage when created {mib:.2} Mb");
+    }
+    if loaded.empty > 0 {
+        tracing::warn!("{} empty keys were left out of the load", loaded.empty);
+    }
+    tracing::info!(
+        "Done loading RDB, keys loaded: {}, keys expired: {}.",
+        loaded.keys,
+        loaded.expired
+    );
 }
 
 impl Loading {
@@ -70,6 +117,7 @@ impl Server {
         match outcome {
             Ok(loaded) => {
                 self.adopt(loaded);
+                self.follow_log();
                 self.host.announce_ready();
             }
             Err(reason) => {

@@ -3,15 +3,18 @@
 
 mod ending;
 mod loading;
+mod log;
+mod rewrite;
 mod snapshot;
 mod state;
 
 use super::Command;
 
 pub use ending::{Ending, NotSaved, Save, Unsaved};
-pub use loading::{Loaded, Loading};
+pub use loading::{Loaded, Loading, load_options, log_loaded};
 pub use snapshot::{Part, Snapshot, WriteData};
 pub use state::{Child, Conditions, Outcome as SnapshotOutcome, Persistence, Scheduled};
 
 /// The commands of the family.
-pub static COMMANDS: &[&Command] = &[&snapshot::BGSAVE, &snapshot::LASTSAVE, &snapshot::SAVE];
+pub static COMMANDS: &[&Command] =
+    &[&rewrite::BGREWRITEAOF, &snapshot::BGSAVE, &snapshot::LASTSAVE, &snapshot::SAVE];

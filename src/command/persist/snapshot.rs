@@ -241,6 +241,7 @@ impl Server {
         match started {
             Ok(pid) => {
                 tracing::info!("Background saving started by pid {pid}");
+                self.tell_log_of_child();
                 self.persistence.scheduled = Scheduled::No;
                 Ok(())
             }
@@ -298,23 +299,38 @@ impl Server {
         if let Some(child) = self.persistence.child.take() {
             self.persistence.last_took_s = Some(self.now.unix_s() - child.started.unix_s());
         }
+        self.tell_log_of_child();
     }
 
-    /// Looks after the child and the `save` points; called ten times a second and more.
-    pub fn look_after_snapshots(&mut self) {
+    /// Looks after the child, the `save` points and the append-only file's growth; called ten times a second and more.
+    pub fn look_after_files(&mut self) {
         if let Some(child) = self.persistence.child {
             if let Some(end) = self.host.take_child_end() {
                 self.persistence.child = None;
                 match child.kind {
                     ChildKind::Snapshot => self.snapshot_ended(child, end),
-                    ChildKind::Rewrite => {}
+                    ChildKind::Rewrite => self.rewrite_ended(child, end),
                 }
+                self.tell_log_of_child();
+            } else if child.kind == ChildKind::Snapshot && self.heals() {
+                tracing::warn!("The AOF must be rewritten: the snapshot waits until that is done");
+                self.cancel_snapshot();
+                self.persistence.scheduled = Scheduled::Yes;
+                self.rewrite_if_due();
             }
             return;
         }
         if self.conditions.contains(Conditions::LOADING) {
             return;
         }
+        self.rewrite_if_due();
+        if self.persistence.child.is_none() {
+            self.snapshot_if_due();
+        }
+    }
+
+    /// Begins a snapshot if one is due, there being no child.
+    fn snapshot_if_due(&mut self) {
         let now_s = self.now.unix_s();
         let persistence = &self.persistence;
         let may_try =

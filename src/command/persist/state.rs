@@ -6,6 +6,7 @@ use crate::command::Error;
 use crate::command::host::ChildKind;
 use crate::command::server::{Now, Server};
 use crate::command::spec::{Flags, Spec};
+use crate::persist::aof::manifest::BaseFormat;
 use bitflags::bitflags;
 use bytes::Bytes;
 
@@ -17,6 +18,8 @@ bitflags! {
         const LOADING = 1 << 0;
         /// The last snapshot failed.
         const SNAPSHOT_FAILED = 1 << 1;
+        /// The append-only file cannot be written.
+        const LOG_FAILED = 1 << 2;
     }
 }
 
@@ -88,6 +91,22 @@ pub struct Persistence {
     pub last_fork_us: u64,
     /// Sources of the libraries of functions that the data came with. They go into snapshots as they are.
     pub libraries: Vec<Bytes>,
+    /// Whether a rewrite of the append-only file waits.
+    pub rewrite_scheduled: Scheduled,
+    /// How the last one ended.
+    pub last_rewrite: Outcome,
+    /// How long the last one took, seconds.
+    pub rewrite_took_s: Option<i64>,
+    /// How many were begun.
+    pub rewrites: u64,
+    /// Memory that was not shared with the last child that rewrote, bytes.
+    pub rewrite_cow_bytes: u64,
+    /// What the one under way writes.
+    pub rewrite_format: BaseFormat,
+    /// The last turn whose changes are where `appendfsync` wants them before a reply.
+    pub safe_turn: u64,
+    /// Why changes cannot be logged.
+    pub log_error: Option<String>,
     /// What a signal has asked for.
     pub asked_to_end: Option<Ending>,
     /// The load in progress.
@@ -125,6 +144,11 @@ impl Server {
         let stops_writes = config.stop_writes_on_bgsave_error && !config.save.is_empty();
         if self.conditions.contains(Conditions::SNAPSHOT_FAILED) && stops_writes && writes {
             return Err(MISCONF);
+        }
+        if self.conditions.contains(Conditions::LOG_FAILED) && writes {
+            let reason = self.persistence.log_error.as_deref().unwrap_or_default();
+            let line = format!("MISCONF Errors writing to the AOF file: {reason}");
+            return Err(Error::new(line));
         }
         if self.conditions.contains(Conditions::LOADING) && !spec.flags.contains(Flags::LOADING) {
             return Err(LOADING);

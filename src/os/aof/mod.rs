@@ -3,9 +3,11 @@
 
 mod disk;
 mod helper;
+mod port;
 mod rewrite;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 pub use disk::{Disk, Open, RealDisk};
 pub use helper::Notify;

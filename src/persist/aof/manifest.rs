@@ -46,9 +46,10 @@ impl Kind {
 }
 
 /// How a base is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BaseFormat {
     /// As a snapshot.
+    #[default]
     Dump,
     /// As commands.
     Commands,

@@ -1,0 +1,75 @@
+//! DEBUG RELOAD: what a restart does to the data.
+
+use crate::base::rng::Rng;
+use crate::command::persist::{self, Loaded};
+use crate::command::{Context, Error, Outcome, Server};
+use crate::persist::Progress;
+use crate::persist::rdb::{self, Duplicates, Verify};
+use crate::store::Keyspace;
+use std::time::Duration;
+
+/// What a reload does.
+#[derive(Clone, Copy, Debug)]
+struct Reload {
+    saves: bool,
+    flushes: bool,
+    duplicates: Duplicates,
+}
+
+pub(super) fn reload(ctx: &mut Context<'_>) -> Outcome {
+    const BAD_OPTION: Error =
+        Error::fixed("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    let mut asked = Reload { saves: true, flushes: true, duplicates: Duplicates::Refuse };
+    for at in 2..ctx.args.len() {
+        if ctx.is_word(at, "MERGE") {
+            asked.duplicates = Duplicates::Replace;
+        } else if ctx.is_word(at, "NOFLUSH") {
+            asked.flushes = false;
+        } else if ctx.is_word(at, "NOSAVE") {
+            asked.saves = false;
+        } else {
+            return Err(BAD_OPTION);
+        }
+    }
+    if asked.saves {
+        ctx.server.save().map_err(|_| Error::fixed("ERR"))?;
+    }
+    run(ctx.server, asked)?;
+    tracing::warn!("DB reloaded by DEBUG RELOAD");
+    ctx.ok()
+}
+
+/// Loads the snapshot. If that fails in place of the data, they stay as they were.
+fn run(server: &mut Server, asked: Reload) -> Result<(), Error> {
+    const FAILED: Error = Error::fixed("ERR Error trying to load the RDB dump, check server logs.");
+    let path = server.config.dbfilename.as_path();
+    let (input, bytes) = server.host.open_file(path).map_err(|error| {
+        tracing::warn!("Can't open {}: {error}", path.display());
+        FAILED
+    })?;
+    let keyspace = &server.keyspace;
+    let rng = Rng::seeded(server.rng.next_u64());
+    let mut fresh = Keyspace::new(keyspace.len(), keyspace.hash_key(), rng);
+    fresh.set_now(keyspace.now_ms());
+    fresh.set_policy(keyspace.policy());
+    let sleeper = server.host.sleeper();
+    let sleep = |micros| sleeper(Duration::from_micros(micros));
+    let mut options = persist::load_options(&server.config, keyspace, bytes, &sleep);
+    options.duplicates = asked.duplicates;
+    if server.verify == Verify::Nothing {
+        options.verify = Verify::Nothing;
+    }
+    let target = if asked.flushes { &mut fresh } else { &mut server.keyspace };
+    let loaded = rdb::load(input, target, &options, &Progress::new()).map_err(|error| {
+        tracing::warn!("Can't load {}: {error}", path.display());
+        FAILED
+    })?;
+    persist::log_loaded(&loaded, server.now.unix_s());
+    if asked.flushes {
+        let rdb::Loaded { libraries, keys, expired, .. } = loaded;
+        let dirty = server.keyspace.dirty;
+        server.adopt(Loaded { keyspace: fresh, libraries, keys, expired });
+        server.keyspace.dirty = dirty;
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The append-only file: what commands changed is logged before their replies go out.
+//!
+//! A turn's changes are given to the log at its end. If the log does not have them where `appendfsync`
+//! wants them, the replies to the commands that made them are held, and no others; they go out when the
+//! log has caught up.
+
+use super::state::Conditions;
+use crate::command::effects::Listener;
+use crate::command::host::LogMode;
+use crate::command::server::Server;
+use crate::persist::aof::log::Commit;
+
+impl Server {
+    /// Logs what was changed since the last call, and does what the log has to do by itself. To be called
+    /// before replies go out.
+    #[inline]
+    pub fn commit(&mut self) {
+        if self.effects.wanted() {
+            self.commit_effects();
+        }
+    }
+
+    fn commit_effects(&mut self) {
+        self.record_removals();
+        let is_held = self.is_held();
+        let Some(log) = self.host.append_only_file_mut() else { return };
+        let is_quiet = self.effects.bytes().is_empty();
+        let is_due = log.deadline_ms().is_some_and(|at_ms| self.now.mono_ms() >= at_ms);
+        if is_quiet && !is_due && !is_held {
+            return;
+        }
+        let turn = self.effects.turn();
+        let commit = log.commit(self.now, self.effects.bytes());
+        let error = log.error().map(str::to_owned);
+        self.conditions.set(Conditions::LOG_FAILED, error.is_some());
+        self.persistence.log_error = error;
+        self.effects.clear();
+        if commit == Commit::Done {
+            self.persistence.safe_turn = turn;
+        }
+    }
+
+    /// Records what commands change if that is to be logged, and else does not.
+    pub fn follow_log(&mut self) {
+        let log = self.host.append_only_file();
+        let mode = log.map_or(LogMode::Off, |log| log.mode());
+        if mode == LogMode::Off {
+            self.stop_listening(Listener::AppendOnlyFile);
+            self.persistence.log_error = None;
+            self.conditions.remove(Conditions::LOG_FAILED);
+        } else {
+            // What was replied before is nothing to wait for.
+            self.persistence.safe_turn = self.effects.turn() - 1;
+            self.listen(Listener::AppendOnlyFile);
+        }
+    }
+
+    /// Whether replies wait for the log.
+    fn is_held(&self) -> bool {
+        self.persistence.safe_turn + 1 < self.effects.turn()
+    }
+
+    /// Whether a client's replies may go out: all that it changed is safe.
+    #[inline]
+    pub fn may_reply(&self, changed_in_turn: u64) -> bool {
+        changed_in_turn <= self.persistence.safe_turn || !self.effects.wanted()
+    }
+
+    /// After how many milliseconds the log has something to do by itself.
+    pub fn log_wait_ms(&self) -> Option<u64> {
+        let now_ms = self.now.mono_ms();
+        let log = self.host.append_only_file().filter(|log| log.mode() != LogMode::Off)?;
+        Some(log.deadline_ms()?.saturating_sub(now_ms))
+    }
+}
