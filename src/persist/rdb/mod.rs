@@ -3,6 +3,7 @@
 //! Read: versions 1 to 12 of Redis, and Valkey's (`VALKEY080`). Written: the oldest version that holds
 //! the data, so that a user can always go back.
 
+pub mod check;
 mod dump;
 mod error;
 pub mod format;

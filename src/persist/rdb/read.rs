@@ -253,7 +253,7 @@ impl<'p, R: Read> Reader<'p, R> {
             0x80 => Length::Plain(u64::from(u32::from_be_bytes(self.array()?))),
             0x81 => Length::Plain(u64::from_be_bytes(self.array()?)),
             0x82..=0xbf => {
-                let text = format!("Unknown length encoding {first} in rdbLoadLen()");
+                let text = format!("Unknown length encoding {} in rdbLoadLen()", first >> 6);
                 return Err(Reason::Corrupt(text.into()));
             }
             0xc0..=0xff => Length::Form(first & 0x3f),

@@ -1,5 +1,6 @@
 //! The file: its header, what stands between the keys, the keys, the checksum.
 
+use super::frame::{header, verify};
 use super::pending::{Duplicate, Pending};
 use super::value::{self, module_name};
 use super::{
@@ -7,19 +8,13 @@ use super::{
 };
 use crate::base::num;
 use crate::persist::rdb::error::Reason;
-use crate::persist::rdb::format::{VERSION_MAX, VERSION_VALKEY, opcode};
+use crate::persist::rdb::format::opcode;
 use crate::persist::rdb::read::Text;
 use crate::store::Keyspace;
 use crate::value::{Collection, Entry, Hash, Heap, NewValue};
 use bytes::Bytes;
 use std::io::Read;
 
-const MAGIC_REDIS: &[u8] = b"REDIS";
-const MAGIC_VALKEY: &[u8] = b"VALKEY";
-/// Bytes of magic and version together.
-const HEADER_LEN: usize = 9;
-/// The first version with a checksum.
-const VERSION_CHECKSUM: u32 = 5;
 /// Bytes of the shortest key with its value.
 const KEY_BYTES_MIN: u64 = 3;
 /// How many names of keys without elements are kept.
@@ -105,7 +100,8 @@ impl<'a, 'p, R: Read> File<'a, 'p, R> {
     }
 
     fn read_all(&mut self) -> Result<(), Reason> {
-        self.header()?;
+        let header = header(self.reader)?;
+        (self.loaded.version, self.rules.dialect) = (header.version, header.dialect);
         loop {
             self.reading = "the type of an item";
             match self.reader.byte()? {
@@ -117,49 +113,7 @@ impl<'a, 'p, R: Read> File<'a, 'p, R> {
         let flushed = self.pending.flush(self.keyspace, self.progress);
         self.noted(flushed)?;
         self.reading = "the end";
-        if self.loaded.version >= VERSION_CHECKSUM {
-            self.checksum()
-        } else if self.reader.is_at_end()? {
-            Ok(())
-        } else {
-            // Nothing ever followed such a snapshot, so perhaps its version is wrong.
-            Err(Reason::corrupt("There are bytes behind the end"))
-        }
-    }
-
-    fn header(&mut self) -> Result<(), Reason> {
-        let header: [u8; HEADER_LEN] = self.reader.array()?;
-        let (digits, dialect) = if let Some(digits) = header.strip_prefix(MAGIC_REDIS) {
-            (digits, Dialect::Redis)
-        } else if let Some(digits) = header.strip_prefix(MAGIC_VALKEY) {
-            (digits, Dialect::Valkey)
-        } else {
-            return Err(Reason::WrongSignature);
-        };
-        let text = String::from_utf8_lossy(digits).into_owned();
-        let version: Option<u32> = text.parse().ok();
-        let is_known = |version: &u32| match dialect {
-            Dialect::Redis => (1..=VERSION_MAX).contains(version),
-            Dialect::Valkey => *version == VERSION_VALKEY,
-        };
-        let Some(known) = version.filter(is_known) else {
-            let found = version.map_or(text, |version| version.to_string());
-            return Err(Reason::UnknownVersion { found });
-        };
-        self.loaded.version = known;
-        self.rules.dialect = dialect;
-        Ok(())
-    }
-
-    fn checksum(&mut self) -> Result<(), Reason> {
-        let computed = self.reader.checksum();
-        let found = u64::from_le_bytes(self.reader.array()?);
-        self.loaded.verified = match computed {
-            None => Verified::No,
-            Some(_) if found == 0 => Verified::Disabled,
-            Some(computed) if computed == found => Verified::Yes,
-            Some(computed) => return Err(Reason::WrongChecksum { computed, found }),
-        };
+        self.loaded.verified = verify(self.reader, &header)?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 mod collection;
 mod distinct;
 mod file;
+pub(super) mod frame;
 mod packed;
 mod pending;
 mod rules;

@@ -118,7 +118,7 @@ fn read_collection<R: Read>(
 }
 
 /// The name in a module type's number: nine characters of six bits, above ten bits of a version.
-pub(super) fn module_name(id: u64) -> String {
+pub(in crate::persist::rdb) fn module_name(id: u64) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let character = |nth: u32| {
         let bits = id >> (10 + 6 * (8 - nth)) & 0x3f;
