@@ -38,7 +38,13 @@ pub(super) fn list_of_listpacks<R: Read>(
     let mut nodes = Quicklist::new(rules.encodings.list);
     for _ in 0..reader.number()? {
         match u8::try_from(reader.number()?) {
-            Ok(node::PLAIN) => reader.text()?.with_bytes(|text| nodes.append_plain(text)),
+            Ok(node::PLAIN) => {
+                let text = reader.text()?;
+                if text.as_element().text_len() == 0 {
+                    return Err(Reason::corrupt(BAD_NODE));
+                }
+                text.with_bytes(|text| nodes.append_plain(text));
+            }
             Ok(node::PACKED) => {
                 let list = reader.text()?.with_bytes(Listpack::from_bytes);
                 let list = list.map_err(|_| Reason::corrupt("Listpack integrity check failed."))?;

@@ -281,6 +281,8 @@ fn collections_without_elements_are_left_out() {
         &[&[1][..], &long_text(&ziplist(&[]))].concat(),
         "empty 1 expired 0",
     );
+    refused(kind::LIST_QUICKLIST_2, &[1, 1, 0], "Quicklist integrity check failed.");
+    refused(kind::LIST_QUICKLIST_2, &[1, 3, 0], "Quicklist integrity check failed.");
     refused(kind::SET_INTSET, &intset(&[]), "Intset integrity check failed.");
 }
 
