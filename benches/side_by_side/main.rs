@@ -9,6 +9,8 @@ mod daemon;
 
 mod append_only;
 mod data_sets;
+mod large;
+mod large_cases;
 mod latency;
 mod memory;
 mod options;
@@ -85,6 +87,10 @@ fn measure(options: &Options, servers: &[Server], section: Section) -> Result<St
         Section::AppendOnly => {
             let measured = append_only::measure(options, servers)?;
             report::append_only(options, servers, &measured)
+        }
+        Section::Large => {
+            let rows = large::measure(options, servers)?;
+            report::large(options, servers, &rows)
         }
     })
 }

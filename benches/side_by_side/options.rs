@@ -18,16 +18,18 @@ pub(crate) enum Section {
     Idle,
     Snapshot,
     AppendOnly,
+    Large,
 }
 
 impl Section {
-    pub(crate) const ALL: [Section; 6] = [
+    pub(crate) const ALL: [Section; 7] = [
         Section::Throughput,
         Section::Memory,
         Section::Latency,
         Section::Idle,
         Section::Snapshot,
         Section::AppendOnly,
+        Section::Large,
     ];
 
     /// The name on the command line and in the report's markers.
@@ -39,6 +41,7 @@ impl Section {
             Section::Idle => "idle",
             Section::Snapshot => "snapshot",
             Section::AppendOnly => "aof",
+            Section::Large => "large",
         }
     }
 }
@@ -57,6 +60,7 @@ pub(crate) struct Options {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) workloads: Vec<String>,
     pub(crate) shapes: Vec<String>,
+    pub(crate) cases: Vec<String>,
     pub(crate) depths: Vec<u32>,
     pub(crate) repeats: u32,
     pub(crate) memory_repeats: u32,
@@ -99,6 +103,7 @@ impl Options {
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),
+            cases: list(matches, "cases"),
             depths: numbers(&list(matches, "depth"))?,
             repeats: number(matches, "repeats")?,
             memory_repeats: number(matches, "memory-repeats")?,
@@ -126,6 +131,12 @@ impl Options {
         self.workloads.iter().any(|wanted| wanted == name)
     }
 
+    /// Whether a command of the table of large values is among those asked for: they are named by
+    /// any part of their titles.
+    pub(crate) fn takes_case(&self, name: &str) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|wanted| name.contains(wanted.as_str()))
+    }
+
     pub(crate) fn takes_shape(&self, name: &str) -> bool {
         self.shapes.iter().any(|wanted| wanted == name)
     }
@@ -147,12 +158,19 @@ fn command() -> Command {
     Command::new("side_by_side")
         .about("Measures Carnelian beside Redis and Valkey: CPU time, memory, latency, persistence")
         .args([
-            names("sections", "Of throughput,memory,latency,idle,snapshot,aof [default: all]"),
+            names(
+                "sections",
+                "Of throughput,memory,latency,idle,snapshot,aof,large [default: all]",
+            ),
             names("servers", "Of carnelian,redis,valkey [default: all]"),
             names("only", "Of the throughput table's rows [default: all]"),
             names("shapes", "Of the memory table's rows [default: all]"),
+            names(
+                "cases",
+                "Rows of the table of large values that contain one of these [default: all]",
+            ),
             names("depth", "Pipeline depths").default_value("1,16,64"),
-            value("repeats", "5", "Rounds of the throughput and AOF tables"),
+            value("repeats", "5", "Rounds of the tables of throughput, AOF and large values"),
             value("memory-repeats", "3", "Rounds of memory, latency and idle"),
             value("keys", "1000000", "Items of each data set, range of the random keys"),
             value("idle-clients", "10000", "Connections of the idle table"),

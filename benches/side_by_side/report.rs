@@ -9,9 +9,11 @@ use crate::daemon::Failure;
 use crate::options::{Options, Section};
 use crate::servers::{Kind, Server};
 use crate::stats::Samples;
-use crate::{append_only, latency, memory, snapshot, throughput};
+use crate::{append_only, large, latency, memory, snapshot, throughput};
 
 const NO_VALUE: &str = "–";
+/// Below this a command on a large value is as quick as any.
+const SHORT_MS: f64 = 0.2;
 
 /// Renders the throughput table.
 pub(crate) fn throughput(
@@ -206,6 +208,37 @@ fn absences(missing: &[String]) -> String {
     }
     let lines: Vec<String> = missing.iter().map(|line| format!("- {line}\n")).collect();
     format!("\nNot in Carnelian yet:\n\n{}", lines.concat())
+}
+
+/// Renders the table of commands on large values.
+pub(crate) fn large(options: &Options, servers: &[Server], rows: &[large::Row]) -> String {
+    let mut columns = vec!["command".to_owned()];
+    columns.extend(servers.iter().map(|server| format!("{} ms", server.title)));
+    columns.extend(ratio_titles(servers));
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let mut line = vec![row.name.to_owned()];
+        line.extend(row.cells.iter().map(|samples| shown(samples, 2)));
+        let is_short = |cell: &Samples| cell.median().is_none_or(|ms| ms < SHORT_MS);
+        line.extend(match row.cells.iter().all(is_short) {
+            true => vec![NO_VALUE.to_owned(); ratio_titles(servers).len()],
+            false => ratios(servers, &row.cells),
+        });
+        table.line(&line);
+    }
+    format!(
+        "## Commands on values of a million elements\n\n\
+         Milliseconds of CPU time of the server's main thread, for which everybody else waits, in \
+         one command, its reply included. Sets, hashes, lists, sorted sets and positions have {} \
+         elements with names of 14 bytes, those named alike with a 2 have half of them in common; \
+         `numbers` is a list of numbers; `bits` and `zeros` have 100 bytes for each element; `tmp` \
+         is a copy or does not exist. Median of {} rounds, the servers in turn within each \
+         command; no ratio is given where all take less than {SHORT_MS} ms, most of which is the \
+         kernel's.\n\n{}",
+        grouped(options.keys),
+        options.repeats,
+        table.text
+    )
 }
 
 /// Machine, kernel, commit and date, to stand under each table.

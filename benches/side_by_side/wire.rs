@@ -20,6 +20,12 @@ pub(crate) fn put_command(out: &mut Vec<u8>, words: &[&[u8]]) {
     }
 }
 
+/// Appends a command given as its words with single spaces between them.
+pub(crate) fn put_inline(out: &mut Vec<u8>, words: &str) {
+    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+    put_command(out, &words);
+}
+
 fn put_header(out: &mut Vec<u8>, kind: u8, length: usize) {
     out.push(kind);
     out.extend_from_slice(length.to_string().as_bytes());

@@ -321,7 +321,7 @@ fn put_sorted_member(out: &mut Vec<u8>, index: u32) {
 }
 
 /// A 14-byte name.
-fn member(index: u32) -> String {
+pub(crate) fn member(index: u32) -> String {
     format!("member{:08}", shuffled(index))
 }
 
@@ -349,13 +349,13 @@ fn put_small_field(out: &mut Vec<u8>, index: u32) {
 }
 
 /// The numbers below a million in another order.
-fn shuffled(index: u32) -> u32 {
+pub(crate) fn shuffled(index: u32) -> u32 {
     let shuffled = u64::from(index) * 618_033 % 1_000_000; // has no divisor in common with a million
     u32::try_from(shuffled).expect("below a million")
 }
 
 /// Bytes that are no number and differ from item to item.
-fn value<const LENGTH: usize>(index: u32) -> [u8; LENGTH] {
+pub(crate) fn value<const LENGTH: usize>(index: u32) -> [u8; LENGTH] {
     let mut bytes = [b'v'; LENGTH];
     let digits = index.to_string();
     bytes[LENGTH - digits.len()..].copy_from_slice(digits.as_bytes());
