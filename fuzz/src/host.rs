@@ -1,15 +1,14 @@
 //! A machine of which nothing is real, and which can be told to fail.
 
 use carnelian::command::host::{
-    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host,
-    MemoryUse, NewFile, Write,
+    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
+    Host, MemoryUse, NewFile, Write,
 };
 use carnelian::command::persist::Loaded;
 use carnelian::config::{Config, Trigger};
 use carnelian::persist::Progress;
 use std::any::Any;
 use std::cell::Cell;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -172,7 +171,10 @@ impl Host for FlakyHost {
         0
     }
 
-    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering {
-        a.cmp(b)
+    fn collation(&self) -> Collation {
+        Collation::Bytes
+    }
+    fn put_collation_key(&self, text: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(text);
     }
 }

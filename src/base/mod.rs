@@ -14,5 +14,6 @@ pub mod num;
 pub mod quote;
 pub mod rng;
 pub mod template;
+pub mod text_sort;
 pub mod time;
 pub mod units;

@@ -10,7 +10,6 @@ use crate::persist::aof::growth::Growth;
 use crate::persist::aof::log::Commit;
 use crate::persist::aof::manifest::BaseFormat;
 use std::any::Any;
-use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +32,16 @@ pub struct MemoryUse {
     pub rss: u64,
     /// Memory of the machine (or of the control group, if less).
     pub system: u64,
+}
+
+/// How text is ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Collation {
+    /// By its bytes.
+    #[default]
+    Bytes,
+    /// By the keys that [`Host::put_collation_key`] makes.
+    Keys,
 }
 
 /// Processor time, seconds.
@@ -329,6 +338,8 @@ pub trait Host: Debug {
     fn crash(&mut self, how: Crash);
     /// The wall clock's offset from UTC, seconds, and whether daylight saving is in force, at a time.
     fn utc_offset_s(&self, unix_s: i64) -> i32;
-    /// The order of two texts in the language of `locale-collate`.
-    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering;
+    /// How text is ordered in the language of `locale-collate`.
+    fn collation(&self) -> Collation;
+    /// Appends bytes whose order is that of the text in the language of `locale-collate`.
+    fn put_collation_key(&self, text: &[u8], out: &mut Vec<u8>);
 }

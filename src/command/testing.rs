@@ -7,8 +7,8 @@
 use super::context::{Context, KeyHashes};
 use super::dispatch::{self, Flow};
 use super::host::{
-    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host,
-    MemoryUse, NewFile, Write,
+    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
+    Host, MemoryUse, NewFile, Write,
 };
 use super::persist::Loaded;
 use super::server::{Now, Server};
@@ -24,7 +24,6 @@ use crate::session::{Endpoint, Session};
 use crate::store::Keyspace;
 use std::any::Any;
 use std::cell::RefCell;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,6 +35,8 @@ use std::time::Duration;
 pub(crate) struct FakeHost {
     pub(crate) facts: Facts,
     pub(crate) files: BTreeMap<PathBuf, Vec<u8>>,
+    /// With keys, the case of letters does not count.
+    pub(crate) collation: Collation,
     /// A change that cannot be put into effect, and why.
     pub(crate) refuses: Option<(Trigger, &'static str)>,
     /// How the child ended, which is over as soon as it is begun.
@@ -146,8 +147,11 @@ impl Host for FakeHost {
     fn utc_offset_s(&self, _unix_s: i64) -> i32 {
         0
     }
-    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering {
-        a.cmp(b)
+    fn collation(&self) -> Collation {
+        self.collation
+    }
+    fn put_collation_key(&self, text: &[u8], out: &mut Vec<u8>) {
+        out.extend(text.iter().map(u8::to_ascii_lowercase));
     }
 }
 

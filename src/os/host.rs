@@ -16,15 +16,14 @@ use super::title::{ProcessTitle, TitleFields};
 use super::{crash, errno, listen, locale, log, options, rlimit, signal, title};
 use crate::base::num;
 use crate::command::host::{
-    self, AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host,
-    MemoryUse, Sync,
+    self, AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts,
+    Forked, Host, MemoryUse, Sync,
 };
 use crate::command::persist::Loaded;
 use crate::config::{Config, Trigger};
 use crate::persist::Progress;
 use mio::Registry;
 use std::any::Any;
-use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -427,8 +426,11 @@ impl Host for Machine {
     fn utc_offset_s(&self, unix_s: i64) -> i32 {
         log::utc_offset_s(unix_s)
     }
-    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering {
-        locale::compare(a, b)
+    fn collation(&self) -> Collation {
+        locale::collation()
+    }
+    fn put_collation_key(&self, text: &[u8], out: &mut Vec<u8>) {
+        locale::put_key(text, out);
     }
 }
 

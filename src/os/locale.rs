@@ -1,8 +1,8 @@
 //! The order of text in the user's language: `locale-collate`, for SORT with ALPHA.
 
-use std::cmp::Ordering;
+use crate::command::host::Collation;
 use std::ffi::CString;
-use std::sync::atomic::{self, AtomicBool};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The C library knows no such locale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,27 +25,36 @@ pub fn set_collation(name: &str) -> Result<(), UnknownLocale> {
     }
     // SAFETY: the C library returns a string that stays until the next `setlocale`.
     let chosen = unsafe { std::ffi::CStr::from_ptr(chosen) };
-    let is_plain = matches!(chosen.to_bytes(), b"C" | b"POSIX");
-    IS_PLAIN.store(is_plain, atomic::Ordering::Relaxed);
+    // These have the order of code points, which is that of the bytes of UTF-8.
+    let is_plain = matches!(chosen.to_bytes(), b"C" | b"POSIX" | b"C.UTF-8" | b"C.utf8");
+    IS_PLAIN.store(is_plain, Ordering::Relaxed);
     Ok(())
 }
 
-/// Compares in the chosen order. Equal in that order but for case or accents: by bytes.
+/// The chosen order.
 #[must_use]
-pub fn compare(a: &[u8], b: &[u8]) -> Ordering {
-    if IS_PLAIN.load(atomic::Ordering::Relaxed) {
-        return a.cmp(b);
-    }
-    let [left, right] = [a, b].map(up_to_nul);
-    // SAFETY: both are live strings.
-    let order = unsafe { libc::strcoll(left.as_ptr(), right.as_ptr()) };
-    order.cmp(&0).then_with(|| a.cmp(b))
+pub fn collation() -> Collation {
+    if IS_PLAIN.load(Ordering::Relaxed) { Collation::Bytes } else { Collation::Keys }
 }
 
-/// The C library compares text up to a NUL.
-fn up_to_nul(text: &[u8]) -> CString {
+/// Appends bytes that are to each other as the texts are in the chosen order. Unlike comparing two texts
+/// through the C library, comparing such keys cannot contradict itself.
+pub fn put_key(text: &[u8], out: &mut Vec<u8>) {
+    // The C library reads text up to a NUL.
     let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
-    CString::new(&text[..end]).expect("the text ends before its first NUL")
+    let text = CString::new(&text[..end]).expect("the text ends before its first NUL");
+    let start = out.len();
+    let mut room = 4 * end + 32;
+    loop {
+        out.resize(start + room, 0);
+        let key = out[start..].as_mut_ptr().cast();
+        // SAFETY: `text` is a live string, and `key` has room for `room` bytes.
+        let needed = unsafe { libc::strxfrm(key, text.as_ptr(), room) };
+        if needed < room {
+            return out.truncate(start + needed);
+        }
+        room = needed.saturating_add(1);
+    }
 }
 
 #[cfg(test)]
@@ -54,14 +63,22 @@ mod tests {
 
     #[test]
     fn bytes_rule_until_a_locale_is_chosen() {
-        assert_eq!(compare(b"B", b"a"), Ordering::Less);
+        assert_eq!(collation(), Collation::Bytes);
         set_collation("no such locale").unwrap_err();
         set_collation("a\0b").unwrap_err();
         set_collation("C.UTF-8").unwrap();
-        assert_eq!(compare(b"a", b"b"), Ordering::Less);
-        assert_eq!(compare(b"a\0x", b"a\0y"), Ordering::Less);
-        assert_eq!(compare(b"", b""), Ordering::Equal);
+        assert_eq!(collation(), Collation::Bytes);
+    }
+
+    #[test]
+    fn keys_are_in_the_order_of_their_texts() {
         set_collation("C").unwrap();
-        assert_eq!(compare(b"\xff", b"\x01"), Ordering::Greater);
+        let mut keys = Vec::new();
+        for text in [&b""[..], b"B", b"a", b"a\0x", b"ab", &[b'x'; 5000]] {
+            let start = keys.len();
+            put_key(text, &mut keys);
+            let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+            assert_eq!(&keys[start..], &text[..end]);
+        }
     }
 }

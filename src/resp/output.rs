@@ -219,6 +219,9 @@ impl Output {
     /// a line end would end the reply.
     pub fn error(&mut self, message: &[u8]) {
         self.buf.push(b'-');
+        // As in Redis: line ends at the end go, others become blanks.
+        let end = message.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+        let message = &message[..end.map_or(0, |last| last + 1)];
         let clean =
             message.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
         self.buf.extend(clean);

@@ -101,12 +101,11 @@ impl Text {
         }
     }
 
-    /// Another string of the same bytes, shared if they are.
+    /// Another string of the same bytes. They are copied now, not by the first change of either string:
+    /// that would take long where nobody expects it.
+    #[must_use]
     pub fn duplicate(&self) -> Self {
-        match self {
-            Self::Owned(bytes) => Self::Owned(bytes.clone()),
-            Self::Shared(bytes) => Self::Shared(bytes.clone()),
-        }
+        Self::copied(self.as_slice())
     }
 
     /// Bytes of memory its buffer takes.

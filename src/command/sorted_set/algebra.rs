@@ -10,7 +10,7 @@ use crate::command::spec::{
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::ds::dict::Ref;
 use crate::ds::listpack::Element;
-use crate::value::sorted_set::Limits;
+use crate::value::sorted_set::{Builder, Limits};
 use crate::value::{Entry, SetRef, SortedSet, SortedSetRef};
 
 /// ZUNION numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM|MIN|MAX] [WITHSCORES]
@@ -446,32 +446,31 @@ fn intersect<'a>(
 
 /// Adds up all inputs.
 fn unite(inputs: &Inputs<'_>, aggregate: Aggregate, limits: &Limits) -> SortedSet {
-    let mut result = SortedSet::large_one(limits);
+    let mut result = Builder::new(limits.hash_key);
     for (input, weight) in inputs {
         input.visit(|member, score| {
             let score = number(weight * score);
             member.with_text(|member| {
-                result.update(member, limits, Some(score), |old| {
-                    Some(old.map_or(score, |old| aggregate.of(old, score)))
-                })
+                result.add_or_change(member, score, |old| aggregate.of(old, score));
             });
             Enough::No
         });
     }
-    result
+    SortedSet::built(result)
 }
 
 /// The members of the first input that the others do not have.
 fn subtract(inputs: &Inputs<'_>, limits: &Limits) -> SortedSet {
-    let mut result = SortedSet::large_one(limits);
-    let Some(((first, _), others)) = inputs.split_first() else { return result };
-    first.visit(|member, score| {
-        if others.iter().all(|(other, _)| other.score(member).is_none()) {
-            member.with_text(|member| result.update(member, limits, Some(score), |_| Some(score)));
-        }
-        Enough::No
-    });
-    result
+    let mut result = Builder::new(limits.hash_key);
+    if let Some(((first, _), others)) = inputs.split_first() {
+        first.visit(|member, score| {
+            if others.iter().all(|(other, _)| other.score(member).is_none()) {
+                member.with_text(|member| result.add(member, score));
+            }
+            Enough::No
+        });
+    }
+    SortedSet::built(result)
 }
 
 fn zunion(ctx: &mut Context<'_>) -> Outcome {
@@ -540,14 +539,12 @@ fn combine(ctx: &mut Context<'_>, operation: Operation, purpose: Use) -> Outcome
         Operation::Union => unite(&inputs, options.aggregate, &limits),
         Operation::Difference => subtract(&inputs, &limits),
         Operation::Intersection => {
-            let mut result = SortedSet::large_one(&limits);
+            let mut result = Builder::new(limits.hash_key);
             intersect(&inputs, options.aggregate, |member, score| {
-                member.with_text(|member| {
-                    result.update(member, &limits, Some(score), |_| Some(score))
-                });
+                member.with_text(|member| result.add(member, score));
                 Enough::No
             });
-            result
+            SortedSet::built(result)
         }
     };
     drop(inputs);

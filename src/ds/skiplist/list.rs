@@ -436,6 +436,43 @@ impl List {
         unsafe { self.free(old) };
     }
 
+    // ---- Adding at the end ----
+
+    /// The path to the end, for `append`. O(log n).
+    pub(super) fn path_to_end(&self) -> Path {
+        self.path_to_rank(self.len)
+    }
+
+    /// Adds an item behind all others and keeps `path` the one to the end. `entropy` gives a number that
+    /// whoever chooses the members cannot foresee. O(1).
+    ///
+    /// # Safety
+    /// The item lives until it is removed from the list or the list is dropped, it belongs behind those
+    /// that are there, and the path is that to the end.
+    pub(super) unsafe fn append(
+        &mut self,
+        path: &mut Path,
+        score: f64,
+        item: Raw,
+        entropy: impl FnOnce() -> u64,
+    ) {
+        let last = path.steps[0].node;
+        if last == self.head {
+            let first = self.link_new(path, 1, FIRST_CAPACITY, score);
+            *path = path.entered(self, first);
+        } else if self.node(last).is_full() {
+            if self.is_small(last) {
+                self.grow_only_node(last);
+                *path = self.path_to_end();
+            } else {
+                let next = self.link_full_sized(path, score, entropy());
+                *path = path.entered(self, next);
+            }
+        }
+        let index = self.node(path.steps[0].node).len();
+        self.put(path, index, score, item);
+    }
+
     // ---- Removing ----
 
     /// Takes the entry of an item out. O(log n).

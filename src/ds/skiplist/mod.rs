@@ -10,6 +10,7 @@
 //! Layout, numbers and reasons: `docs/design/skiplist.md`.
 #![expect(unsafe_code, reason = "nodes in raw memory that point to items of the dict")]
 
+mod build;
 #[cfg(any(test, fuzzing))]
 mod check;
 mod iter;
@@ -20,6 +21,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use build::Builder;
 pub use iter::Iter;
 pub use list::Direction;
 pub use scored::Scored;
@@ -105,11 +107,11 @@ impl ScoredSet {
     /// A set with the same members, hashed under the same key. O(n log n).
     #[must_use]
     pub fn duplicate(&self) -> ScoredSet {
-        let mut copy = ScoredSet::new(self.dict.hash_key());
+        let mut copy = Builder::new(self.dict.hash_key());
         for (member, score) in self.iter() {
-            copy.update(member, Some(score), |_| Some(score));
+            copy.add(member, score);
         }
-        copy
+        copy.finish()
     }
 
     /// The score of a member. O(1).

@@ -7,6 +7,7 @@
     reason = "thin_payload! expands to the packing of Hash; none is written here"
 )]
 
+mod deadlines;
 mod load;
 mod pack;
 mod table;
@@ -178,7 +179,8 @@ impl<'a> HashRef<'a> {
         self.len() == 0
     }
 
-    /// Fields that have not expired. O(1 + expired), and O(fields) in a listpack with expiries.
+    /// Fields that have not expired. O(fields) in a listpack with expiries; in a table O(1 + those that
+    /// have expired since it was last asked for).
     pub fn live_len(self, now_ms: i64) -> usize {
         match self {
             Self::Pack(_) => self.len(),

@@ -4,24 +4,23 @@
 //! nothing else. So the next field to expire is known, and those that have expired are found without
 //! looking at the others. Two fields may share a deadline: names whose hashes are equal.
 
+use super::deadlines::Deadlines;
 use super::{NewValue, Scalar};
 use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
 use crate::ds::dict::field::FieldRef;
 use crate::ds::dict::{Dict, Entry, Field, Iter, Loader, Mark, Ref};
+#[cfg(any(test, fuzzing))]
 use std::collections::BTreeSet;
 
 /// Random fields drawn before all are looked through for one that has not expired.
 const DRAWS_MAX: usize = 100;
 
-/// Bytes of one deadline: its own, in tree nodes that are two thirds full.
-const DEADLINE_BYTES: usize = 24;
-
 /// Fields by name, and by when they expire.
 #[derive(Debug)]
 pub struct Table {
     fields: Dict<Field>,
-    deadlines: BTreeSet<(i64, u64)>,
+    deadlines: Deadlines,
 }
 
 /// Whether a change leaves a field's expiry as it is.
@@ -54,7 +53,7 @@ pub enum Removed {
 impl Table {
     /// A table without fields, which hashes names under `hash_key`.
     pub const fn new(hash_key: HashKey) -> Self {
-        Self { fields: Dict::new(hash_key), deadlines: BTreeSet::new() }
+        Self { fields: Dict::new(hash_key), deadlines: Deadlines::new() }
     }
 
     /// The fields by name, to be loaded ahead.
@@ -74,15 +73,15 @@ impl Table {
         self.fields.is_empty()
     }
 
-    /// Fields that have not expired. O(1 + expired).
+    /// Fields that have not expired. O(1 + those that have expired since it was last asked for).
     pub fn live_len(&self, now_ms: i64) -> usize {
-        self.fields.len() - self.deadlines.range(..=(now_ms, u64::MAX)).count()
+        self.fields.len() - self.deadlines.due(now_ms)
     }
 
     /// When the next field expires, Unix milliseconds. O(1).
     #[inline]
     pub fn next_expiry(&self) -> Option<i64> {
-        self.deadlines.first().map(|&(at_ms, _)| at_ms)
+        self.deadlines.first().map(|(at_ms, _)| at_ms)
     }
 
     /// The field of this name. O(1).
@@ -145,7 +144,7 @@ impl Table {
         let hash = self.fields.hash(name);
         let _slot = self.fields.insert(hash, Field::new(name, value, expiry), Mark::Clear);
         if let Some(at_ms) = expiry {
-            self.deadlines.insert((at_ms, hash));
+            self.deadlines.insert(at_ms, hash);
         }
     }
 
@@ -173,7 +172,7 @@ impl Table {
             self.forget_deadline(at_ms, hash);
         }
         if let Some(at_ms) = expiry {
-            self.deadlines.insert((at_ms, hash));
+            self.deadlines.insert(at_ms, hash);
         }
         true
     }
@@ -182,7 +181,7 @@ impl Table {
     pub fn expire(&mut self, now_ms: i64, max: usize, mut gone: impl FnMut(&[u8])) -> usize {
         let mut removed = 0;
         while removed < max
-            && let Some(&(at_ms, hash)) = self.deadlines.first()
+            && let Some((at_ms, hash)) = self.deadlines.first()
             && at_ms <= now_ms
         {
             let due = self.fields.find_by_hash(hash, |field| field.expiry() == Some(at_ms));
@@ -198,7 +197,7 @@ impl Table {
     /// Forgets the deadline of a field that is gone or has another now, unless another field has it.
     fn forget_deadline(&mut self, at_ms: i64, hash: u64) {
         if self.fields.find_by_hash(hash, |field| field.expiry() == Some(at_ms)).is_none() {
-            self.deadlines.remove(&(at_ms, hash));
+            self.deadlines.remove(at_ms, hash);
         }
     }
 
@@ -219,10 +218,7 @@ impl Table {
         let sampled: usize =
             self.fields.iter().take(samples).map(|field| field.memory_bytes()).sum();
         let fields = sampled * self.len() / samples;
-        size_of::<Self>()
-            + self.fields.memory_bytes()
-            + self.deadlines.len() * DEADLINE_BYTES
-            + fields
+        size_of::<Self>() + self.fields.memory_bytes() + self.deadlines.memory_bytes() + fields
     }
 
     /// Checks what the module promises.
@@ -234,7 +230,7 @@ impl Table {
             .iter()
             .filter_map(|field| Some((field.expiry()?, self.fields.hash(field.name()))))
             .collect();
-        assert_eq!(self.deadlines, expected);
+        assert_eq!(self.deadlines.tree(), &expected);
         self.fields.iter().for_each(|field| field.check_invariants());
     }
 }

@@ -17,7 +17,7 @@ use crate::ds::listpack::{Element, Listpack};
 use crate::ds::skiplist::ScoredSet;
 use std::ops::Range;
 
-pub use crate::ds::skiplist::{Direction, Edge, Side, Updated};
+pub use crate::ds::skiplist::{Builder, Direction, Edge, Side, Updated};
 pub use iter::Iter;
 
 thin_payload! {
@@ -61,13 +61,13 @@ impl SortedSet {
         if members <= limits.members && member_len <= limits.member_len {
             Self::Packed(Listpack::new())
         } else {
-            Self::large_one(limits)
+            Self::Scored(Box::new(ScoredSet::new(limits.hash_key)))
         }
     }
 
-    /// An empty set in the large form, for a result of which nothing is known yet.
-    pub fn large_one(limits: &Limits) -> Self {
-        Self::Scored(Box::new(ScoredSet::new(limits.hash_key)))
+    /// A set that was made as a whole, in the large form.
+    pub fn built(builder: Builder) -> Self {
+        Self::Scored(Box::new(builder.finish()))
     }
 
     /// A set of members and scores in turn that were put together elsewhere. As in Redis, only their

@@ -3,8 +3,11 @@
 use super::NOT_DOUBLES;
 use super::options::{Kind, Options, Order};
 use super::pattern::Pattern;
+use crate::base::text_sort::{self, Keyed};
 use crate::base::{float, num};
 use crate::command::error::printed;
+use crate::command::host::{Collation, Host};
+use crate::command::server::Server;
 use crate::command::{Context, Error, Outcome};
 use crate::ds::listpack::Element;
 use crate::ds::{quicklist, skiplist};
@@ -27,6 +30,13 @@ impl Texts {
     fn add(&mut self, element: Element<'_>) -> Text {
         let at = self.0.len();
         element.write_text(&mut self.0);
+        Text { at, len: self.0.len() - at }
+    }
+
+    /// Adds what a text is compared by.
+    fn add_key(&mut self, host: &dyn Host, text: &[u8]) -> Text {
+        let at = self.0.len();
+        host.put_collation_key(text, &mut self.0);
         Text { at, len: self.0.len() - at }
     }
 
@@ -165,6 +175,8 @@ impl Gathered {
         weighing: Weighing,
     ) -> Outcome {
         let scope = ctx.scope();
+        let collation = options.collation(ctx);
+        let Server { keyspace, host, .. } = &mut *ctx.server;
         let mut all_valid = true;
         let mut weigh_number = |found: Element<'_>| {
             let number = number(found);
@@ -174,18 +186,28 @@ impl Gathered {
         for index in 0..self.items.len() {
             let text = self.items[index].text;
             self.items[index].weight = match (weighing, options.by) {
-                (Weighing::Elements(Kind::Text), _) => Weight::Text(text),
+                (Weighing::Elements(Kind::Text), _) => Weight::Text(match collation {
+                    Collation::Bytes => text,
+                    Collation::Keys => {
+                        let element = self.texts.get(text).to_vec();
+                        self.texts.add_key(host.as_ref(), &element)
+                    }
+                }),
                 (Weighing::Elements(Kind::Numbers), _) => {
                     weigh_number(Element::Bytes(self.texts.get(text)))
                 }
                 (Weighing::By(kind), Some(pattern)) => {
                     // The element is copied, since the text it is sorted by goes to the same buffer.
                     let element = self.texts.get(text).to_vec();
-                    let keyspace = &mut ctx.server.keyspace;
                     pattern.look_up(keyspace, scope, &element, |found| match (kind, found) {
                         (Kind::Numbers, Some(found)) => weigh_number(found),
                         (Kind::Numbers, None) => Weight::Number(0.0),
-                        (Kind::Text, Some(found)) => Weight::Text(self.texts.add(found)),
+                        (Kind::Text, Some(found)) => Weight::Text(match collation {
+                            Collation::Bytes => self.texts.add(found),
+                            Collation::Keys => {
+                                found.with_text(|found| self.texts.add_key(host.as_ref(), found))
+                            }
+                        }),
                         (Kind::Text, None) => Weight::Missing,
                     })
                 }
@@ -200,19 +222,18 @@ impl Gathered {
         if self.range.is_empty() {
             return;
         }
+        let by_bytes = options.collation(ctx) == Collation::Bytes;
+        if by_bytes && self.weighing == Some(Weighing::Elements(Kind::Text)) && self.is_whole() {
+            return self.sort_by_bytes(options.order);
+        }
         let Self { texts, items, range, .. } = self;
-        // What is stored must not depend on the language of the machine.
-        let host = options.store.is_none().then_some(&ctx.server.host);
-        let collate = |a: &[u8], b: &[u8]| host.map_or_else(|| a.cmp(b), |host| host.collate(a, b));
         let compare = |a: &Item, b: &Item| {
             let order = match (a.weight, b.weight) {
                 (Weight::Number(left), Weight::Number(right)) => {
                     let order = left.partial_cmp(&right).unwrap_or(Ordering::Equal);
                     order.then_with(|| texts.get(a.text).cmp(texts.get(b.text)))
                 }
-                (Weight::Text(left), Weight::Text(right)) => {
-                    collate(texts.get(left), texts.get(right))
-                }
+                (Weight::Text(left), Weight::Text(right)) => texts.get(left).cmp(texts.get(right)),
                 (Weight::Missing, Weight::Missing) => Ordering::Equal,
                 (Weight::Missing, Weight::Number(_) | Weight::Text(_)) => Ordering::Less,
                 (Weight::Number(_) | Weight::Text(_), Weight::Missing) => Ordering::Greater,
@@ -225,6 +246,7 @@ impl Gathered {
             }
         };
         if range.len() == items.len() {
+            // Elements that are equal stay in the order they have.
             return items.sort_by(compare);
         }
         // Only a part is wanted: what lies outside is told apart from it but not sorted.
@@ -238,6 +260,25 @@ impl Gathered {
             part = &mut part[range.start..];
         }
         part.sort_by(compare);
+    }
+
+    /// Whether all elements are wanted.
+    fn is_whole(&self) -> bool {
+        self.range.len() == self.items.len()
+    }
+
+    /// Puts all elements in the order of their own bytes.
+    fn sort_by_bytes(&mut self, order: Order) {
+        let Self { texts, items, .. } = self;
+        let mut keyed: Vec<Keyed<Text>> =
+            items.iter().map(|item| Keyed { word: 0, item: item.text }).collect();
+        text_sort::sort(&mut keyed, |text| texts.get(text));
+        if order == Order::Backward {
+            keyed.reverse();
+        }
+        for (item, keyed) in items.iter_mut().zip(keyed) {
+            *item = Item { text: keyed.item, weight: Weight::Text(keyed.item) };
+        }
     }
 
     /// The elements wanted.

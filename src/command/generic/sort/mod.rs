@@ -208,7 +208,9 @@ fn store(ctx: &mut Context<'_>, gathered: &Gathered, get: &[Pattern<'_>], place:
 #[cfg(test)]
 mod tests {
     use crate::base::rng::Rng;
-    use crate::command::testing::{Bench, check};
+    use crate::command::host::Collation;
+    use crate::command::testing::{Bench, FakeHost, check};
+    use crate::config::Config;
     use crate::resp::Protocol;
 
     const LIST: &str = "RPUSH l 3 1 2 10; SADD s 3 1 2 10; ZADD z 4 3 3 1 2 2 1 10";
@@ -361,6 +363,35 @@ mod tests {
             check(&format!("RPUSH t {text} 3; SORT t"), &format!(":2 {expected}"));
         }
         check(r#"RPUSH t "1\x00abc" 3 "\x00"; SORT t"#, r":3 [$\x00 $1\x00abc $3]");
+    }
+
+    #[test]
+    fn text_is_sorted_by_the_keys_of_its_language() {
+        let host = FakeHost { collation: Collation::Keys, ..FakeHost::default() };
+        let mut bench = Bench::on(host, Config::default());
+        bench.check("RPUSH l b C a B A; MSET wa 2 wb X wc y", ":5 +OK");
+        bench.check("SORT l ALPHA; SORT l ALPHA DESC", "[$a $A $b $B $C] [$C $b $B $a $A]");
+        bench.check(
+            "SORT l ALPHA LIMIT 4 1; SORT l ALPHA STORE d; LRANGE d 0 -1",
+            "[$C] :5 [$A $B $C $a $b]",
+        );
+        bench.check("RPUSH m b a c; SORT m BY w* ALPHA DESC", ":3 [$c $b $a]");
+    }
+
+    #[test]
+    fn many_texts_are_sorted_by_their_bytes() {
+        let mut rng = Rng::seeded(2);
+        let mut bench = Bench::new();
+        let mut words: Vec<String> =
+            (0..500).map(|_| format!("member:{}", rng.below(300))).collect();
+        for word in &words {
+            bench.raw(&["RPUSH", "l", word]);
+        }
+        words.sort();
+        let expected: Vec<String> = words.iter().map(|word| format!("${word}")).collect();
+        bench.check("SORT l ALPHA", &format!("[{}]", expected.join(" ")));
+        let expected: Vec<String> = expected.into_iter().rev().collect();
+        bench.check("SORT l ALPHA DESC", &format!("[{}]", expected.join(" ")));
     }
 
     #[test]

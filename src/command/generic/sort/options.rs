@@ -1,6 +1,7 @@
 //! The arguments of SORT.
 
 use super::pattern::Pattern;
+use crate::command::host::Collation;
 use crate::command::{Context, Error};
 use std::ops::Range;
 
@@ -95,6 +96,14 @@ impl<'a> Options<'a> {
             };
         }
         Ok(options)
+    }
+
+    /// How texts are compared. What is stored must not depend on the language of the machine.
+    pub(super) fn collation(&self, ctx: &Context<'_>) -> Collation {
+        match self.store {
+            Some(_) => Collation::Bytes,
+            None => ctx.server.host.collation(),
+        }
     }
 
     /// Which of `len` elements in order are wanted.
