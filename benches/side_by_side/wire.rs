@@ -45,7 +45,7 @@ impl Client {
             TcpStream::connect(address).map_err(Failure::io(format!("connecting to {address}")))?;
         stream.set_nodelay(true).map_err(Failure::io("setting TCP_NODELAY"))?;
         stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_secs(600)))
             .map_err(Failure::io("setting a timeout"))?;
         Ok(Client { reader: BufReader::new(stream), line: Vec::new() })
     }

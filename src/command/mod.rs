@@ -28,10 +28,12 @@ pub mod latency;
 pub mod list;
 pub mod memory;
 pub mod persist;
+pub mod picks;
 pub mod quiet_host;
 pub mod replay;
 pub mod server;
 pub mod set;
+pub mod several;
 pub mod sorted_set;
 pub mod spec;
 pub mod stats;
@@ -45,10 +47,6 @@ pub use context::Context;
 pub use error::{Error, Outcome};
 pub use server::Server;
 pub use spec::Spec;
-
-/// A reply that may repeat elements as often as a client likes is refused beyond about so many bytes. Redis
-/// has no bound, and builds replies until memory is used up.
-const REPEATED_BYTES_MAX: usize = 1 << 30;
 
 /// The code of a command.
 pub type Handler = fn(&mut Context<'_>) -> Outcome;

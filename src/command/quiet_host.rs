@@ -1,13 +1,12 @@
 //! A machine on which nothing happens: for a server that only executes a log.
 
 use super::host::{
-    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, CpuUse, Crash, Facts, Forked, Host,
-    MemoryUse, NewFile, Write,
+    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
+    Host, MemoryUse, NewFile, Write,
 };
 use super::persist::Loaded;
 use crate::config::{Config, Trigger};
 use std::any::Any;
-use std::cmp::Ordering;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
@@ -102,7 +101,10 @@ impl Host for QuietHost {
     fn utc_offset_s(&self, _unix_s: i64) -> i32 {
         0
     }
-    fn collate(&self, a: &[u8], b: &[u8]) -> Ordering {
-        a.cmp(b)
+    fn collation(&self) -> Collation {
+        Collation::Bytes
+    }
+    fn put_collation_key(&self, text: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(text);
     }
 }

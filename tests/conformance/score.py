@@ -31,7 +31,7 @@ class Verdict:
     genuine: int          # tests that pass with the genuine server
     unexpected: list      # failures and tests that never ran, outside the list
     listed: int           # tests of the list that did not pass
-    stale: list           # tests of the list that passed
+    stale: list           # names of the list under which every test passed
 
     @property
     def good(self):
@@ -158,7 +158,8 @@ class Deviations:
         unexpected += [f"{name} (did not run)" for name in sorted(baseline.names[outcome.file])
                        if name not in ran]
         missed = [name for name in outcome.failed + outcome.skipped if name in listed]
-        stale = sorted(set(outcome.passed) & set(listed))
+        # Of two tests of one name, one may pass and the other be what the row is for.
+        stale = sorted((set(outcome.passed) - set(outcome.failed)) & set(listed))
         return Verdict(outcome, baseline.passed(outcome.file), unexpected, len(missed), stale)
 
     def unknown(self, baseline):

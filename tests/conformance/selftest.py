@@ -58,6 +58,12 @@ class Judging(unittest.TestCase):
     def test_a_listed_test_that_passes_is_stale(self):
         self.assertEqual(judge(WHOLE, {"one": "fail"}).stale, ["one"])
 
+    def test_a_row_for_one_of_two_tests_of_a_name_is_not_stale(self):
+        twice = WHOLE.replace("[skip]: three", "[err]: one in tests/unit/x.tcl\n[skip]: three")
+        verdict = judge(twice, {"one": "fail", "three": "skip"})
+        self.assertTrue(verdict.good)
+        self.assertEqual(verdict.stale, [])
+
     def test_a_test_that_never_ran_is_bad(self):
         verdict = judge(WHOLE.replace("[ok]: one (3 ms)\n", ""), {"three": "skip"})
         self.assertEqual(verdict.unexpected, ["one (did not run)"])

@@ -20,6 +20,7 @@ mod pausing;
 mod pipelines;
 mod quiet;
 mod starting;
+mod waiting;
 
 use common::{Client, Server};
 use std::fs;

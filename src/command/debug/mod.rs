@@ -5,6 +5,7 @@
 mod digest;
 mod reload;
 mod reply;
+mod structure;
 
 use super::buffers::ReplyBuffers;
 use super::host::Crash;
@@ -15,7 +16,6 @@ use crate::base::{num, units};
 use crate::config::Defaults;
 use crate::persist::rdb::Verify;
 use crate::value::{self, Str, string};
-use std::fmt::Write;
 use std::time::Duration;
 
 /// DEBUG subcommand [arg ...]
@@ -94,8 +94,20 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "HTSTATS",
         args: (1, 2),
-        run: table_stats,
+        run: structure::table_of_database,
         help: &["HTSTATS <dbid>", "    Describe the table of a database."],
+    },
+    Tool {
+        name: "HTSTATS-KEY",
+        args: (1, 2),
+        run: structure::table_of_key,
+        help: &["HTSTATS-KEY <key>", "    Describe the table of a large value."],
+    },
+    Tool {
+        name: "LISTPACK",
+        args: (1, 1),
+        run: structure::listpack,
+        help: &["LISTPACK <key>", "    Write the elements of a small value to the log."],
     },
     Tool {
         name: "MALLCTL",
@@ -141,6 +153,15 @@ const TOOLS: &[Tool] = &[
         args: (1, 1),
         run: reply::protocol,
         help: &["PROTOCOL <type>", "    Reply with a test value of a type of the protocol."],
+    },
+    Tool {
+        name: "QUICKLIST",
+        args: (1, 2),
+        run: structure::quicklist,
+        help: &[
+            "QUICKLIST <key> [<0|1>]",
+            "    Write the nodes of a long list to the log, with their elements if 1.",
+        ],
     },
     Tool {
         name: "QUICKLIST-PACKED-THRESHOLD",
@@ -275,34 +296,6 @@ fn set_plain_threshold(ctx: &mut Context<'_>) -> Outcome {
     ))?;
     ctx.server.list_plain_from = (size > 0).then(|| num::usize_of(size));
     ctx.ok()
-}
-
-fn table_stats(ctx: &mut Context<'_>) -> Outcome {
-    let out_of_range = Error::fixed("ERR Out of range database");
-    let index = usize::try_from(ctx.integer(2)?).map_err(|_| out_of_range.clone())?;
-    if index >= ctx.server.keyspace.len() {
-        return Err(out_of_range);
-    }
-    let stats = ctx.server.keyspace.db(index).table_stats();
-    let mut text = String::from("[Dictionary HT]\nHash table 0 stats (main hash table):\n");
-    if stats.items == 0 {
-        text.push_str("No stats available for empty dictionaries\n");
-    } else {
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            " table size: {}\n number of elements: {}\n buckets: {}\n child buckets: {}\n \
-             elements with an expiry: {}\n longest chain: {}\n",
-            stats.buckets * 7,
-            stats.items,
-            stats.buckets,
-            stats.children,
-            stats.marked,
-            stats.longest_chain
-        );
-    }
-    ctx.session.output.verbatim("txt", text.as_bytes());
-    Ok(())
 }
 
 fn object(ctx: &mut Context<'_>) -> Outcome {

@@ -1,10 +1,10 @@
 //! HRANDFIELD.
 
 use super::hash_in;
-use crate::base::num;
 use crate::base::rng::Rng;
+use crate::command::picks::{self, Count};
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
-use crate::command::{Command, Context, Error, Outcome, REPEATED_BYTES_MAX, Spec};
+use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::{Output, Protocol};
 use crate::value::HashRef;
 use crate::value::hash::Named;
@@ -39,15 +39,6 @@ const HRANDFIELD_SPEC: Spec = Spec {
     ..Spec::EMPTY
 };
 
-const OUT_OF_RANGE: Error = Error::fixed("ERR value is out of range");
-const COUNT_OUT_OF_RANGE: Error = Error::fixed(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
-
-/// A reply of more elements than this could not be held in memory: 2^27 of them take over a gigabyte.
-/// (Redis tries.)
-const ELEMENTS_MAX: u64 = 1 << 27;
-
 /// Fewer than one in this many fields are drawn one by one; more are chosen in one pass over all.
 const SPARSE_ONE_IN: usize = 3;
 
@@ -79,30 +70,24 @@ fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     };
     let mut reply = Reply { out, shown };
-    match usize::try_from(count) {
-        Ok(count) => reply_distinct(&mut reply, hash, count, now_ms, rng),
-        Err(_) => reply_independent(&mut reply, hash, count.unsigned_abs(), now_ms, rng)?,
+    match count {
+        Count::Distinct(count) => {
+            reply_distinct(&mut reply, hash, count, now_ms, rng);
+            Ok(())
+        }
+        Count::Repeated(count) => reply_independent(&mut reply, hash, count, now_ms, rng),
     }
-    Ok(())
 }
 
 /// The count and what is shown, if there is a count.
-fn parse(ctx: &Context<'_>) -> Result<Option<(i64, Shown)>, Error> {
+fn parse(ctx: &Context<'_>) -> Result<Option<(Count, Shown)>, Error> {
     if ctx.args.len() == 2 {
         return Ok(None);
     }
-    let count = ctx.integer(2)?;
-    if count == i64::MIN {
-        return Err(COUNT_OUT_OF_RANGE);
-    }
+    let count = Count::parse(ctx)?;
     match ctx.args.len() {
         3 => Ok(Some((count, Shown::Names))),
-        4 if ctx.is_word(3, "withvalues") => {
-            if count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
-                return Err(OUT_OF_RANGE);
-            }
-            Ok(Some((count, Shown::Pairs)))
-        }
+        4 if ctx.is_word(3, "withvalues") => Ok(Some((count.of_pairs()?, Shown::Pairs))),
         _ => Err(Error::SYNTAX),
     }
 }
@@ -149,15 +134,10 @@ fn reply_independent(
     now_ms: i64,
     rng: &mut Rng,
 ) -> Outcome {
-    if count > ELEMENTS_MAX {
-        return Err(OUT_OF_RANGE);
-    }
     if hash.live_len(now_ms) == 0 {
         reply.head(0);
         return Ok(());
     }
-    let point = reply.out.checkpoint();
-    reply.head(num::usize_of(count));
     // Finding a field by its number walks through the others, and drawing until one has not expired takes
     // long if most have: better know all places then.
     let places: Option<Vec<_>> = match hash {
@@ -166,17 +146,15 @@ fn reply_independent(
             Some(hash.iter().filter(|field| field.is_live(now_ms)).collect())
         }
     };
-    for _ in 0..count {
-        reply.field(match &places {
+    let shown = reply.shown;
+    let head = |out: &mut Output, count| Reply { out, shown }.head(count);
+    picks::repeat(reply.out, count, head, |out| {
+        let field = match &places {
             Some(fields) => fields[rng.below_usize(fields.len())],
             None => hash.random(rng, now_ms).expect("a field that has not expired"),
-        });
-        if reply.out.pending_bytes() > REPEATED_BYTES_MAX {
-            reply.out.roll_back(point);
-            return Err(OUT_OF_RANGE);
-        }
-    }
-    Ok(())
+        };
+        Reply { out, shown }.field(field);
+    })
 }
 
 /// So many different fields, all if there are fewer; each choice as likely as the others.

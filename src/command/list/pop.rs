@@ -3,6 +3,7 @@
 use super::{parse_end, reply_element, shape};
 use crate::base::num;
 use crate::command::blocking::Wanted;
+use crate::command::several::Several;
 use crate::command::spec::{
     Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
@@ -13,8 +14,6 @@ use crate::value::{List, Type};
 use std::ops::Range;
 
 const COUNT_NEGATIVE: Error = Error::fixed("ERR value is out of range, must be positive");
-const COUNT_NOT_POSITIVE: Error = Error::fixed("ERR count should be greater than 0");
-const KEYS_NOT_POSITIVE: Error = Error::fixed("ERR numkeys should be greater than 0");
 
 /// LPOP key [count]
 pub(super) static LPOP: Command =
@@ -215,39 +214,7 @@ const fn name_of(end: End) -> &'static [u8] {
     }
 }
 
-/// What LMPOP is to do.
-#[derive(Clone, Debug)]
-struct Several {
-    /// The arguments that are the keys.
-    keys: Range<usize>,
-    end: End,
-    count: usize,
-}
-
-impl Several {
-    /// Reads the arguments from the number of keys on.
-    fn parse(ctx: &Context<'_>, start: usize) -> Result<Self, Error> {
-        let positive = |index, error: Error| {
-            let number = ctx.integer(index).ok().and_then(|number| usize::try_from(number).ok());
-            number.filter(|&number| number > 0).ok_or(error)
-        };
-        let keys = positive(start, KEYS_NOT_POSITIVE)?;
-        let word = (start + 1).checked_add(keys).filter(|&word| word < ctx.args.len());
-        let word = word.ok_or(Error::SYNTAX)?;
-        let end = parse_end(ctx, word)?;
-        let count = match ctx.args.len() - word {
-            1 => 1,
-            3 if ctx.is_word(word + 1, "COUNT") => positive(word + 2, COUNT_NOT_POSITIVE)?,
-            // A count that is wrong is complained about before what comes after it.
-            4.. if ctx.is_word(word + 1, "COUNT") => {
-                positive(word + 2, COUNT_NOT_POSITIVE)?;
-                return Err(Error::SYNTAX);
-            }
-            _ => return Err(Error::SYNTAX),
-        };
-        Ok(Self { keys: start + 1..word, end, count })
-    }
-
+impl Several<End> {
     /// Pops from the first key that has a list; gives whether there was one.
     fn serve(&self, ctx: &mut Context<'_>) -> Result<Served, Error> {
         let (scope, shape) = (ctx.scope(), shape(ctx.server));
@@ -280,14 +247,14 @@ enum Served {
 }
 
 fn pop_several(ctx: &mut Context<'_>) -> Outcome {
-    if Several::parse(ctx, 1)?.serve(ctx)? == Served::No {
+    if Several::parse(ctx, 1, parse_end)?.serve(ctx)? == Served::No {
         ctx.session.output.null_array();
     }
     Ok(())
 }
 
 fn wait_and_pop_several(ctx: &mut Context<'_>) -> Outcome {
-    let several = Several::parse(ctx, 2)?;
+    let several = Several::parse(ctx, 2, parse_end)?;
     let until_ns = ctx.timeout(1)?;
     match several.serve(ctx)? {
         Served::Yes => Ok(()),

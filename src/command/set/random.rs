@@ -4,8 +4,9 @@ use super::{put, set_of};
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::command::effects::{self, Effects};
+use crate::command::picks::{self, Count};
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
-use crate::command::{Command, Context, Error, Outcome, REPEATED_BYTES_MAX, Server, Spec};
+use crate::command::{Command, Context, Error, Outcome, Server, Spec};
 use crate::ds::listpack::Element;
 use crate::resp::Output;
 use crate::store::Free;
@@ -50,10 +51,6 @@ const SRANDMEMBER_SPEC: Spec = Spec {
     ..Spec::EMPTY
 };
 
-/// Most members that SRANDMEMBER repeats in one reply. Redis has no bound, and builds replies until
-/// memory is used up.
-const REPEATED_MAX: u64 = 1 << 26;
-
 /// SRANDMEMBER picks one by one as long as this many times as many members are left over; of larger
 /// shares it looks at all members once.
 const PICKED_SHARE: usize = 3;
@@ -61,11 +58,6 @@ const PICKED_SHARE: usize = 3;
 /// Members that one recorded command removes at most.
 const RECORDED_TOGETHER_MAX: usize = 1024;
 const COUNT_NEGATIVE: Error = Error::fixed("ERR value is out of range, must be positive");
-const COUNT_OUT_OF_RANGE: Error = Error::fixed(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
-const TOO_MANY_REPEATED: Error =
-    Error::fixed("ERR value is out of range, the reply would be too long");
 
 fn pop(ctx: &mut Context<'_>) -> Outcome {
     match ctx.args.len() {
@@ -163,12 +155,9 @@ fn pop_some(ctx: &mut Context<'_>, count: usize) -> Outcome {
 fn random(ctx: &mut Context<'_>) -> Outcome {
     let count = match ctx.args.len() {
         2 => None,
-        3 => Some(ctx.integer(2)?),
+        3 => Some(Count::parse(ctx)?),
         _ => return Err(Error::SYNTAX),
     };
-    if count == Some(i64::MIN) {
-        return Err(COUNT_OUT_OF_RANGE);
-    }
     let (scope, key) = (ctx.scope(), ctx.key(1));
     let Server { keyspace, rng, .. } = &mut *ctx.server;
     let entry = keyspace.read(scope, key);
@@ -181,40 +170,28 @@ fn random(ctx: &mut Context<'_>) -> Outcome {
             Some(member) => put(out, member),
             None => out.null(),
         },
-        (Some(set), Some(count)) => match usize::try_from(count) {
-            Ok(count) => reply_distinct(set, count, rng, out),
-            Err(_) => return reply_repeated(set, count.unsigned_abs(), rng, out),
-        },
+        (Some(set), Some(Count::Distinct(count))) => reply_distinct(set, count, rng, out),
+        (Some(set), Some(Count::Repeated(count))) => {
+            return reply_repeated(set, count, rng, out);
+        }
     }
     Ok(())
 }
 
 /// Replies with `count` picks, each from the whole set.
 fn reply_repeated(set: SetRef<'_>, count: u64, rng: &mut Rng, out: &mut Output) -> Outcome {
-    if count > REPEATED_MAX {
-        return Err(TOO_MANY_REPEATED);
-    }
-    let point = out.checkpoint();
-    out.array(num::usize_of(count));
     // Whose members are found one behind the other: better know all places.
     let places: Option<Vec<_>> = match set {
         SetRef::Listing(_) => Some(set.into_iter().collect()),
         SetRef::Integers(_) | SetRef::Table(_) => None,
     };
-    for _ in 0..count {
-        put(
-            out,
-            match &places {
-                Some(members) => members[rng.below_usize(members.len())],
-                None => set.random(rng).expect("no key holds an empty set"),
-            },
-        );
-        if out.pending_bytes() > REPEATED_BYTES_MAX {
-            out.roll_back(point);
-            return Err(TOO_MANY_REPEATED);
-        }
-    }
-    Ok(())
+    picks::repeat(out, count, Output::array, |out| {
+        let member = match &places {
+            Some(members) => members[rng.below_usize(members.len())],
+            None => set.random(rng).expect("no key holds an empty set"),
+        };
+        put(out, member);
+    })
 }
 
 /// What tells members of one set apart: their value or, in a table, their place.

@@ -3,6 +3,7 @@
 use super::reply::Form;
 use crate::base::num;
 use crate::command::blocking::Wanted;
+use crate::command::several::Several;
 use crate::command::spec::{
     Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
@@ -149,8 +150,6 @@ const BZMPOP_SPEC: Spec = Spec {
     ..Spec::EMPTY
 };
 
-const NUMKEYS_NOT_POSITIVE: Error = Error::fixed("ERR numkeys should be greater than 0");
-const COUNT_NOT_POSITIVE: Error = Error::fixed("ERR count should be greater than 0");
 const COUNT_NEGATIVE: Error = Error::fixed("ERR value is out of range, must be positive");
 
 /// Which end of a set members are taken from.
@@ -268,45 +267,19 @@ fn record(ctx: &mut Context<'_>, key: &[u8], end: End, form: Form, popped: usize
     };
 }
 
-/// The arguments of ZMPOP and BZMPOP.
-struct Several {
-    keys: Range<usize>,
-    end: End,
-    count: usize,
-}
-
-impl Several {
-    /// Reads them from the number of keys, at argument `at`, on.
-    fn parse(ctx: &Context<'_>, at: usize) -> Result<Self, Error> {
-        let number = |at: usize| num::parse_i64(ctx.args.at(at)).filter(|&number| number > 0);
-        let keys = number(at).ok_or(NUMKEYS_NOT_POSITIVE)?;
-        let end_at = usize::try_from(keys).ok().and_then(|keys| (at + 1).checked_add(keys));
-        let end_at = end_at.filter(|&end| end < ctx.args.len()).ok_or(Error::SYNTAX)?;
-        let end = if ctx.is_word(end_at, "min") {
-            End::Min
-        } else if ctx.is_word(end_at, "max") {
-            End::Max
-        } else {
-            return Err(Error::SYNTAX);
-        };
-        let count = match ctx.args.len() - end_at {
-            1 => 1,
-            3 if ctx.is_word(end_at + 1, "count") => {
-                number(end_at + 2).ok_or(COUNT_NOT_POSITIVE)?.unsigned_abs()
-            }
-            // A second COUNT is refused, but only after the first was found good.
-            4.. if ctx.is_word(end_at + 1, "count") => {
-                number(end_at + 2).ok_or(COUNT_NOT_POSITIVE)?;
-                return Err(Error::SYNTAX);
-            }
-            _ => return Err(Error::SYNTAX),
-        };
-        Ok(Self { keys: at + 1..end_at, end, count: num::usize_of(count) })
+/// The end that an argument of ZMPOP and BZMPOP names.
+fn parse_end(ctx: &Context<'_>, index: usize) -> Result<End, Error> {
+    if ctx.is_word(index, "min") {
+        Ok(End::Min)
+    } else if ctx.is_word(index, "max") {
+        Ok(End::Max)
+    } else {
+        Err(Error::SYNTAX)
     }
 }
 
 fn zmpop(ctx: &mut Context<'_>) -> Outcome {
-    let Several { keys, end, count } = Several::parse(ctx, 1)?;
+    let Several { keys, end, count } = Several::parse(ctx, 1, parse_end)?;
     if !pop_first_of(ctx, keys, end, count, Form::Pairs)? {
         ctx.session.output.null_array();
     }
@@ -331,7 +304,7 @@ fn pop_or_wait(ctx: &mut Context<'_>, end: End) -> Outcome {
 }
 
 fn bzmpop(ctx: &mut Context<'_>) -> Outcome {
-    let Several { keys, end, count } = Several::parse(ctx, 2)?;
+    let Several { keys, end, count } = Several::parse(ctx, 2, parse_end)?;
     let until_ns = ctx.timeout(1)?;
     if pop_first_of(ctx, keys.clone(), end, count, Form::Pairs)? {
         return Ok(());

@@ -2,10 +2,10 @@
 
 use super::reply::{self, Form, Scores};
 use super::view;
-use crate::base::num;
 use crate::base::rng::Rng;
+use crate::command::picks::{self, Count};
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
-use crate::command::{Command, Context, Error, Outcome, REPEATED_BYTES_MAX, Spec};
+use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Output;
 use crate::value::SortedSetRef;
 use crate::value::sorted_set::Direction;
@@ -40,18 +40,6 @@ const ZRANDMEMBER_SPEC: Spec = Spec {
     ..Spec::EMPTY
 };
 
-const COUNT_LOWEST: Error = Error::fixed(
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-);
-const COUNT_OUT_OF_RANGE: Error = Error::fixed("ERR value is out of range");
-
-const TOO_MANY_REPEATED: Error =
-    Error::fixed("ERR value is out of range, the reply would be too long");
-
-/// Most members that are repeated in one reply. Redis has no bound, and builds replies until memory is
-/// used up.
-const REPEATED_MAX: u64 = 1 << 26;
-
 /// If a set has less than so many times the members wanted, all are walked through to pick some.
 const WALK_SHARE: usize = 8;
 
@@ -59,34 +47,23 @@ fn zrandmember(ctx: &mut Context<'_>) -> Outcome {
     if ctx.args.len() == 2 {
         return one(ctx);
     }
-    let count = ctx.integer(2)?;
-    if count == i64::MIN {
-        return Err(COUNT_LOWEST);
-    }
-    let scores = match ctx.args.len() {
-        3 => Scores::Hidden,
-        4 if ctx.is_word(3, "withscores") => Scores::Shown,
+    let count = Count::parse(ctx)?;
+    let (count, scores) = match ctx.args.len() {
+        3 => (count, Scores::Hidden),
+        4 if ctx.is_word(3, "withscores") => (count.of_pairs()?, Scores::Shown),
         _ => return Err(Error::SYNTAX),
     };
-    if scores == Scores::Shown && count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
-        return Err(COUNT_OUT_OF_RANGE);
-    }
     let (scope, key) = (ctx.scope(), ctx.key(1));
     let entry = ctx.server.keyspace.read(scope, key);
     let set = view(&entry)?;
     let out = &mut ctx.session.output;
     let form = Form::of(scores, out.protocol);
-    match set {
-        None => out.array(0),
-        Some(_) if count < 0 && count.unsigned_abs() > REPEATED_MAX => {
-            return Err(TOO_MANY_REPEATED);
+    match (set, count) {
+        (None, _) => out.array(0),
+        (Some(set), Count::Repeated(count)) => {
+            return repeated(out, &mut ctx.server.rng, set, count, form);
         }
-        Some(set) if count < 0 => {
-            let count = num::usize_of(count.unsigned_abs());
-            repeated(out, &mut ctx.server.rng, set, count, form)?;
-        }
-        Some(set) => {
-            let count = num::usize_of(count.unsigned_abs());
+        (Some(set), Count::Distinct(count)) => {
             distinct(out, &mut ctx.server.rng, set, count, form);
         }
     }
@@ -109,28 +86,22 @@ fn repeated(
     out: &mut Output,
     rng: &mut Rng,
     set: SortedSetRef<'_>,
-    count: usize,
+    count: u64,
     form: Form,
 ) -> Outcome {
-    let point = out.checkpoint();
-    out.array(form.len(count));
     // Whose members are found one behind the other: better know all places.
     let places: Option<Vec<_>> = match set {
         SortedSetRef::Packed(_) => Some(set.iter().collect()),
         SortedSetRef::Scored(_) => None,
     };
-    for _ in 0..count {
+    let head = |out: &mut Output, count| out.array(form.len(count));
+    picks::repeat(out, count, head, |out| {
         let (member, score) = match &places {
             Some(members) => members[rng.below_usize(members.len())],
             None => set.random(rng).expect("no key holds an empty sorted set"),
         };
         form.write(out, member, score);
-        if out.pending_bytes() > REPEATED_BYTES_MAX {
-            out.roll_back(point);
-            return Err(TOO_MANY_REPEATED);
-        }
-    }
-    Ok(())
+    })
 }
 
 /// So many different members, or all.

@@ -412,6 +412,8 @@ pub trait Loader {
     fn prefetch_item(&self, hash: u64) -> Prefetch;
     /// See [`Dict::prefetch_child_item`].
     fn prefetch_child_item(&self, hash: u64);
+    /// See [`Dict::stats`].
+    fn stats(&self) -> Stats;
 }
 
 impl<T: Item> Loader for Dict<T> {
@@ -433,6 +435,10 @@ impl<T: Item> Loader for Dict<T> {
 
     fn prefetch_child_item(&self, hash: u64) {
         Dict::prefetch_child_item(self, hash);
+    }
+
+    fn stats(&self) -> Stats {
+        Dict::stats(self)
     }
 }
 

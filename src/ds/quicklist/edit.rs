@@ -77,7 +77,8 @@ impl Quicklist {
                 joined.count += count;
             }
         }
-        self.settle_ends();
+        // One by cutting a node, one for the element.
+        self.settle_ends(2);
         for index in from..(node + 3).min(self.nodes.len()) {
             self.settle(index);
         }
@@ -136,7 +137,7 @@ impl Quicklist {
             touched.push(node);
         }
         if is_removed {
-            self.settle_ends();
+            self.settle_ends(0);
         }
         for node in touched {
             self.settle(node);
@@ -168,7 +169,7 @@ impl Quicklist {
         self.len -= removed;
         if is_any_empty {
             self.nodes.retain(|node| node.count > 0);
-            self.settle_ends();
+            self.settle_ends(0);
         }
         removed
     }

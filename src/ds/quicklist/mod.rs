@@ -62,6 +62,19 @@ pub struct Quicklist {
     shape: Shape,
 }
 
+/// One node, as DEBUG QUICKLIST describes it.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeSummary {
+    /// Its elements.
+    pub elements: usize,
+    /// Their bytes, uncompressed.
+    pub bytes: usize,
+    /// Bytes asked of the allocator.
+    pub allocated_bytes: usize,
+    /// `packed`, `plain` or `compressed`.
+    pub form: &'static str,
+}
+
 /// Where an element is.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -125,6 +138,20 @@ impl Quicklist {
         self.nodes.iter().map(Node::stored)
     }
 
+    /// The nodes, described.
+    pub fn node_summaries(&self) -> impl Iterator<Item = NodeSummary> {
+        self.nodes.iter().map(|node| NodeSummary {
+            elements: node.len(),
+            bytes: node.bytes(),
+            allocated_bytes: node.allocated_bytes(),
+            form: match (node.is_squeezed(), node.is_packed()) {
+                (true, _) => "compressed",
+                (false, true) => "packed",
+                (false, false) => "plain",
+            },
+        })
+    }
+
     /// Bytes of all nodes, uncompressed. O(nodes).
     #[must_use]
     pub fn raw_bytes(&self) -> usize {
@@ -178,7 +205,7 @@ impl Quicklist {
             End::Front => self.nodes.push_front(node),
             End::Back => self.nodes.push_back(node),
         }
-        self.settle_ends();
+        self.settle_ends(1);
     }
 
     /// Removes the element at an end, giving what `f` makes of it. O(1), and O(node) at the front.
@@ -205,7 +232,7 @@ impl Quicklist {
             End::Front => self.nodes.pop_front(),
             End::Back => self.nodes.pop_back(),
         };
-        self.settle_ends();
+        self.settle_ends(0);
         Some(result)
     }
 
@@ -233,9 +260,9 @@ impl Quicklist {
         unreachable!("the counts of the nodes add up to the length")
     }
 
-    /// Decompresses the nodes near the ends and compresses those that have just ceased to be near. To
-    /// be called whenever nodes were added or removed.
-    fn settle_ends(&mut self) {
+    /// Decompresses the nodes near the ends and compresses those that have ceased to be near, which are
+    /// as many at each end as were `added`. To be called whenever nodes were added or removed.
+    fn settle_ends(&mut self, added: usize) {
         let depth = self.shape.depth;
         if depth == 0 {
             return;
@@ -245,9 +272,9 @@ impl Quicklist {
             self.nodes[index].inflate();
             self.nodes[nodes - 1 - index].inflate();
         }
-        if depth < nodes {
-            self.settle(depth);
-            self.settle(nodes - 1 - depth);
+        for index in depth..(depth + added).min(nodes) {
+            self.settle(index);
+            self.settle(nodes - 1 - index);
         }
     }
 

@@ -139,7 +139,6 @@ impl Node {
         }
     }
 
-    #[cfg(any(test, fuzzing))]
     pub(super) fn is_squeezed(&self) -> bool {
         match &self.body {
             Body::Packed(_) | Body::Plain(_) => false,
