@@ -1,13 +1,15 @@
 //! A string too long to embed.
 
+use crate::ds::size_class::size_class;
 use bytes::Bytes;
 
 /// Long strings are kept in a form that replies can share; shorter ones as plain vectors, which take
 /// less.
 const SHARED_LEN_MIN: usize = crate::resp::SHARED_LEN_MIN;
 
-/// A string that has to move grows to twice its length, and by a quarter from this length on, so
-/// that growing byte by byte copies each byte a few times at most. Bytes.
+/// A string that has to grow gets twice its length, and from this length on what is left of the
+/// allocator's size class: it stays where it is until that is full, and the next is larger by an eighth
+/// at least, so that growing byte by byte copies each byte a few times at most. Bytes.
 const DOUBLING_LEN_MAX: usize = 1 << 20;
 /// Gaps from this length on are left to the allocator to clear, which has such pages clear already.
 const GAP_LEN_MIN: usize = 1 << 20;
@@ -56,7 +58,7 @@ impl Text {
     /// O(length) if a reply still refers to them.
     pub fn make_room(&mut self, additional: usize) -> &mut Vec<u8> {
         let len = self.as_slice().len();
-        let slack = if len < DOUBLING_LEN_MAX { len } else { len / 4 };
+        let slack = if len < DOUBLING_LEN_MAX { len } else { size_class(len + additional) - len };
         let room = additional.max(slack);
         if let Self::Shared(bytes) = self
             && !bytes.is_unique()
