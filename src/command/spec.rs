@@ -228,6 +228,12 @@ impl KeySpec {
         let find = FindKeys::Range { last, step, limit: 0 };
         Self { begin: BeginSearch::Index(first), find, flags, notes: "" }
     }
+
+    /// The keys behind argument `at`, which says how many they are.
+    pub const fn counted(at: i32, flags: KeyFlags) -> Self {
+        let find = FindKeys::KeyNum { count: 0, first: 1, step: 1 };
+        Self { begin: BeginSearch::Index(at), find, flags, notes: "" }
+    }
 }
 
 /// The type of a documented argument.

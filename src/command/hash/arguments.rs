@@ -2,7 +2,15 @@
 
 use crate::base::num;
 use crate::command::expiry::Unit;
+use crate::command::spec::{Arg, ArgType};
 use crate::command::{Context, Error};
+
+/// FIELDS numfields field [field ...]
+pub(super) const FIELDS: Arg = Arg::block(
+    "fields",
+    &[Arg::new("numfields", ArgType::Integer), Arg::new("field", ArgType::String).multiple()],
+)
+.token("FIELDS");
 
 /// The reply for a field that does not exist.
 pub(super) const NO_FIELD: i64 = -2;

@@ -1,6 +1,6 @@
 //! Deleting fields: HDEL, HGETDEL.
 
-use super::arguments::Fields;
+use super::arguments::{FIELDS, Fields};
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
@@ -40,17 +40,7 @@ const HGETDEL_SPEC: Spec = Spec {
     flags: Flags::WRITE.union(Flags::FAST),
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE))],
-    args: &[
-        Arg::key("key", 0),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
-    ],
+    args: &[Arg::key("key", 0), FIELDS],
     ..Spec::EMPTY
 };
 

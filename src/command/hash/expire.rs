@@ -1,6 +1,6 @@
 //! Making fields expire: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HPERSIST.
 
-use super::arguments::{self, Fields, NO_FIELD};
+use super::arguments::{self, FIELDS, Fields, NO_FIELD};
 use super::record;
 use crate::base::num;
 use crate::command::expiry::Unit;
@@ -9,6 +9,12 @@ use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::value::Hash;
 
 const NO_POSITIVE_COUNT: Error = Error::fixed("ERR Parameter `numFields` should be greater than 0");
+
+const CONDITION: Arg = Arg::one_of(
+    "condition",
+    &[Arg::flag("nx", "NX"), Arg::flag("xx", "XX"), Arg::flag("gt", "GT"), Arg::flag("lt", "LT")],
+)
+.optional();
 
 /// HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
 pub(super) static HEXPIRE: Command =
@@ -24,28 +30,7 @@ const HEXPIRE_SPEC: Spec = Spec {
     flags: Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST),
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::UPDATE))],
-    args: &[
-        Arg::key("key", 0),
-        Arg::new("seconds", ArgType::Integer),
-        Arg::one_of(
-            "condition",
-            &[
-                Arg::flag("nx", "NX"),
-                Arg::flag("xx", "XX"),
-                Arg::flag("gt", "GT"),
-                Arg::flag("lt", "LT"),
-            ],
-        )
-        .optional(),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
-    ],
+    args: &[Arg::key("key", 0), Arg::new("seconds", ArgType::Integer), CONDITION, FIELDS],
     ..Spec::EMPTY
 };
 
@@ -63,28 +48,7 @@ const HPEXPIRE_SPEC: Spec = Spec {
     flags: Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST),
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::UPDATE))],
-    args: &[
-        Arg::key("key", 0),
-        Arg::new("milliseconds", ArgType::Integer),
-        Arg::one_of(
-            "condition",
-            &[
-                Arg::flag("nx", "NX"),
-                Arg::flag("xx", "XX"),
-                Arg::flag("gt", "GT"),
-                Arg::flag("lt", "LT"),
-            ],
-        )
-        .optional(),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
-    ],
+    args: &[Arg::key("key", 0), Arg::new("milliseconds", ArgType::Integer), CONDITION, FIELDS],
     ..Spec::EMPTY
 };
 
@@ -105,24 +69,8 @@ const HEXPIREAT_SPEC: Spec = Spec {
     args: &[
         Arg::key("key", 0),
         Arg::new("unix-time-seconds", ArgType::UnixTime),
-        Arg::one_of(
-            "condition",
-            &[
-                Arg::flag("nx", "NX"),
-                Arg::flag("xx", "XX"),
-                Arg::flag("gt", "GT"),
-                Arg::flag("lt", "LT"),
-            ],
-        )
-        .optional(),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
+        CONDITION,
+        FIELDS,
     ],
     ..Spec::EMPTY
 };
@@ -144,24 +92,8 @@ const HPEXPIREAT_SPEC: Spec = Spec {
     args: &[
         Arg::key("key", 0),
         Arg::new("unix-time-milliseconds", ArgType::UnixTime),
-        Arg::one_of(
-            "condition",
-            &[
-                Arg::flag("nx", "NX"),
-                Arg::flag("xx", "XX"),
-                Arg::flag("gt", "GT"),
-                Arg::flag("lt", "LT"),
-            ],
-        )
-        .optional(),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
+        CONDITION,
+        FIELDS,
     ],
     ..Spec::EMPTY
 };
@@ -180,17 +112,7 @@ const HPERSIST_SPEC: Spec = Spec {
     flags: Flags::WRITE.union(Flags::FAST),
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::UPDATE))],
-    args: &[
-        Arg::key("key", 0),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
-    ],
+    args: &[Arg::key("key", 0), FIELDS],
     ..Spec::EMPTY
 };
 

@@ -1,6 +1,6 @@
 //! HGETEX: reading fields and changing when they expire.
 
-use super::arguments::{self, Fields};
+use super::arguments::{self, FIELDS, Fields};
 use super::record;
 use crate::command::expiry::Unit;
 use crate::command::spec::{
@@ -42,14 +42,7 @@ const HGETEX_SPEC: Spec = Spec {
             ],
         )
         .optional(),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
+        FIELDS,
     ],
     ..Spec::EMPTY
 };

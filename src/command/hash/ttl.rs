@@ -1,8 +1,8 @@
 //! When fields expire: HTTL, HPTTL, HEXPIRETIME, HPEXPIRETIME.
 
-use super::arguments::{Fields, NO_FIELD};
+use super::arguments::{FIELDS, Fields, NO_FIELD};
 use super::hash_in;
-use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
+use crate::command::spec::{Arg, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
 
 /// The reply for a field that does not expire.
@@ -22,17 +22,7 @@ const HTTL_SPEC: Spec = Spec {
     flags: Flags::READONLY.union(Flags::FAST),
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS))],
-    args: &[
-        Arg::key("key", 0),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
-    ],
+    args: &[Arg::key("key", 0), FIELDS],
     ..Spec::EMPTY
 };
 
@@ -50,17 +40,7 @@ const HPTTL_SPEC: Spec = Spec {
     flags: Flags::READONLY.union(Flags::FAST),
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS))],
-    args: &[
-        Arg::key("key", 0),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
-    ],
+    args: &[Arg::key("key", 0), FIELDS],
     ..Spec::EMPTY
 };
 
@@ -78,17 +58,7 @@ const HEXPIRETIME_SPEC: Spec = Spec {
     flags: Flags::READONLY.union(Flags::FAST),
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS))],
-    args: &[
-        Arg::key("key", 0),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
-    ],
+    args: &[Arg::key("key", 0), FIELDS],
     ..Spec::EMPTY
 };
 
@@ -106,17 +76,7 @@ const HPEXPIRETIME_SPEC: Spec = Spec {
     flags: Flags::READONLY.union(Flags::FAST),
     categories: Categories::HASH,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS))],
-    args: &[
-        Arg::key("key", 0),
-        Arg::block(
-            "fields",
-            &[
-                Arg::new("numfields", ArgType::Integer),
-                Arg::new("field", ArgType::String).multiple(),
-            ],
-        )
-        .token("FIELDS"),
-    ],
+    args: &[Arg::key("key", 0), FIELDS],
     ..Spec::EMPTY
 };
 

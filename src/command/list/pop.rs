@@ -4,9 +4,7 @@ use super::{parse_end, reply_element, shape};
 use crate::base::num;
 use crate::command::blocking::Wanted;
 use crate::command::several::Several;
-use crate::command::spec::{
-    Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
-};
+use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Output;
 use crate::value::list::{Direction, End, Shape};
@@ -64,12 +62,7 @@ const LMPOP_SPEC: Spec = Spec {
     arity: -4,
     flags: Flags::WRITE.union(Flags::MOVABLE_KEYS),
     categories: Categories::LIST,
-    keys: &[KeySpec {
-        begin: BeginSearch::Index(1),
-        find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-        flags: KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE),
-        notes: "",
-    }],
+    keys: &[KeySpec::counted(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE))],
     args: &[
         Arg::new("numkeys", ArgType::Integer),
         Arg::key("key", 0).multiple(),
@@ -136,12 +129,7 @@ const BLMPOP_SPEC: Spec = Spec {
     arity: -5,
     flags: Flags::WRITE.union(Flags::BLOCKING).union(Flags::MOVABLE_KEYS),
     categories: Categories::LIST,
-    keys: &[KeySpec {
-        begin: BeginSearch::Index(2),
-        find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-        flags: KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE),
-        notes: "",
-    }],
+    keys: &[KeySpec::counted(2, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE))],
     args: &[
         Arg::new("timeout", ArgType::Double),
         Arg::new("numkeys", ArgType::Integer),

@@ -3,9 +3,7 @@
 use super::operands::{self, Operands};
 use super::put;
 use crate::base::num;
-use crate::command::spec::{
-    Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
-};
+use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::ds::intset::IntSet;
 use crate::ds::listpack::{Digits, Element, Listpack};
@@ -43,12 +41,7 @@ const SINTERCARD_SPEC: Spec = Spec {
     arity: -3,
     flags: Flags::READONLY.union(Flags::MOVABLE_KEYS),
     categories: Categories::SET,
-    keys: &[KeySpec {
-        begin: BeginSearch::Index(1),
-        find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-        flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-        notes: "",
-    }],
+    keys: &[KeySpec::counted(1, KeyFlags::RO.union(KeyFlags::ACCESS))],
     args: &[
         Arg::new("numkeys", ArgType::Integer),
         Arg::key("key", 0).multiple(),

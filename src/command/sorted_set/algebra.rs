@@ -4,14 +4,26 @@
 use super::reply::{self, Form, Scores};
 use super::{limits, store};
 use crate::base::{float, num};
-use crate::command::spec::{
-    Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
-};
+use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::ds::dict::Ref;
 use crate::ds::listpack::Element;
 use crate::value::sorted_set::{Builder, Limits};
 use crate::value::{Entry, SetRef, SortedSet, SortedSetRef};
+
+const WEIGHTS: Arg = Arg::new("weight", ArgType::Integer).token("WEIGHTS").optional().multiple();
+const AGGREGATE: Arg = Arg::one_of(
+    "aggregate",
+    &[Arg::flag("sum", "SUM"), Arg::flag("min", "MIN"), Arg::flag("max", "MAX")],
+)
+.token("AGGREGATE")
+.optional();
+const WITHSCORES: Arg = Arg::flag("withscores", "WITHSCORES").optional();
+const READ: KeySpec = KeySpec::counted(1, KeyFlags::RO.union(KeyFlags::ACCESS));
+const READ_TO_STORE: &[KeySpec] = &[
+    KeySpec::range(1, 0, 1, KeyFlags::OW.union(KeyFlags::UPDATE)),
+    KeySpec::counted(2, KeyFlags::RO.union(KeyFlags::ACCESS)),
+];
 
 /// ZUNION numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM|MIN|MAX] [WITHSCORES]
 pub(super) static ZUNION: Command =
@@ -26,23 +38,13 @@ const ZUNION_SPEC: Spec = Spec {
     arity: -3,
     flags: Flags::READONLY.union(Flags::MOVABLE_KEYS),
     categories: Categories::SORTEDSET,
-    keys: &[KeySpec {
-        begin: BeginSearch::Index(1),
-        find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-        flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-        notes: "",
-    }],
+    keys: &[READ],
     args: &[
         Arg::new("numkeys", ArgType::Integer),
         Arg::key("key", 0).multiple(),
-        Arg::new("weight", ArgType::Integer).token("WEIGHTS").optional().multiple(),
-        Arg::one_of(
-            "aggregate",
-            &[Arg::flag("sum", "SUM"), Arg::flag("min", "MIN"), Arg::flag("max", "MAX")],
-        )
-        .token("AGGREGATE")
-        .optional(),
-        Arg::flag("withscores", "WITHSCORES").optional(),
+        WEIGHTS,
+        AGGREGATE,
+        WITHSCORES,
     ],
     ..Spec::EMPTY
 };
@@ -61,23 +63,13 @@ const ZINTER_SPEC: Spec = Spec {
     arity: -3,
     flags: Flags::READONLY.union(Flags::MOVABLE_KEYS),
     categories: Categories::SORTEDSET,
-    keys: &[KeySpec {
-        begin: BeginSearch::Index(1),
-        find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-        flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-        notes: "",
-    }],
+    keys: &[READ],
     args: &[
         Arg::new("numkeys", ArgType::Integer),
         Arg::key("key", 0).multiple(),
-        Arg::new("weight", ArgType::Integer).token("WEIGHTS").optional().multiple(),
-        Arg::one_of(
-            "aggregate",
-            &[Arg::flag("sum", "SUM"), Arg::flag("min", "MIN"), Arg::flag("max", "MAX")],
-        )
-        .token("AGGREGATE")
-        .optional(),
-        Arg::flag("withscores", "WITHSCORES").optional(),
+        WEIGHTS,
+        AGGREGATE,
+        WITHSCORES,
     ],
     ..Spec::EMPTY
 };
@@ -96,17 +88,8 @@ const ZDIFF_SPEC: Spec = Spec {
     arity: -3,
     flags: Flags::READONLY.union(Flags::MOVABLE_KEYS),
     categories: Categories::SORTEDSET,
-    keys: &[KeySpec {
-        begin: BeginSearch::Index(1),
-        find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-        flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-        notes: "",
-    }],
-    args: &[
-        Arg::new("numkeys", ArgType::Integer),
-        Arg::key("key", 0).multiple(),
-        Arg::flag("withscores", "WITHSCORES").optional(),
-    ],
+    keys: &[READ],
+    args: &[Arg::new("numkeys", ArgType::Integer), Arg::key("key", 0).multiple(), WITHSCORES],
     ..Spec::EMPTY
 };
 
@@ -123,26 +106,13 @@ const ZUNIONSTORE_SPEC: Spec = Spec {
     arity: -4,
     flags: Flags::WRITE.union(Flags::DENYOOM).union(Flags::MOVABLE_KEYS),
     categories: Categories::SORTEDSET,
-    keys: &[
-        KeySpec::range(1, 0, 1, KeyFlags::OW.union(KeyFlags::UPDATE)),
-        KeySpec {
-            begin: BeginSearch::Index(2),
-            find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-            flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-            notes: "",
-        },
-    ],
+    keys: READ_TO_STORE,
     args: &[
         Arg::key("destination", 0),
         Arg::new("numkeys", ArgType::Integer),
         Arg::key("key", 1).multiple(),
-        Arg::new("weight", ArgType::Integer).token("WEIGHTS").optional().multiple(),
-        Arg::one_of(
-            "aggregate",
-            &[Arg::flag("sum", "SUM"), Arg::flag("min", "MIN"), Arg::flag("max", "MAX")],
-        )
-        .token("AGGREGATE")
-        .optional(),
+        WEIGHTS,
+        AGGREGATE,
     ],
     ..Spec::EMPTY
 };
@@ -161,26 +131,13 @@ const ZINTERSTORE_SPEC: Spec = Spec {
     arity: -4,
     flags: Flags::WRITE.union(Flags::DENYOOM).union(Flags::MOVABLE_KEYS),
     categories: Categories::SORTEDSET,
-    keys: &[
-        KeySpec::range(1, 0, 1, KeyFlags::OW.union(KeyFlags::UPDATE)),
-        KeySpec {
-            begin: BeginSearch::Index(2),
-            find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-            flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-            notes: "",
-        },
-    ],
+    keys: READ_TO_STORE,
     args: &[
         Arg::key("destination", 0),
         Arg::new("numkeys", ArgType::Integer),
         Arg::key("key", 1).multiple(),
-        Arg::new("weight", ArgType::Integer).token("WEIGHTS").optional().multiple(),
-        Arg::one_of(
-            "aggregate",
-            &[Arg::flag("sum", "SUM"), Arg::flag("min", "MIN"), Arg::flag("max", "MAX")],
-        )
-        .token("AGGREGATE")
-        .optional(),
+        WEIGHTS,
+        AGGREGATE,
     ],
     ..Spec::EMPTY
 };
@@ -199,15 +156,7 @@ const ZDIFFSTORE_SPEC: Spec = Spec {
     arity: -4,
     flags: Flags::WRITE.union(Flags::DENYOOM).union(Flags::MOVABLE_KEYS),
     categories: Categories::SORTEDSET,
-    keys: &[
-        KeySpec::range(1, 0, 1, KeyFlags::OW.union(KeyFlags::UPDATE)),
-        KeySpec {
-            begin: BeginSearch::Index(2),
-            find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-            flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-            notes: "",
-        },
-    ],
+    keys: READ_TO_STORE,
     args: &[
         Arg::key("destination", 0),
         Arg::new("numkeys", ArgType::Integer),
@@ -229,12 +178,7 @@ const ZINTERCARD_SPEC: Spec = Spec {
     arity: -3,
     flags: Flags::READONLY.union(Flags::MOVABLE_KEYS),
     categories: Categories::SORTEDSET,
-    keys: &[KeySpec {
-        begin: BeginSearch::Index(1),
-        find: FindKeys::KeyNum { count: 0, first: 1, step: 1 },
-        flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-        notes: "",
-    }],
+    keys: &[READ],
     args: &[
         Arg::new("numkeys", ArgType::Integer),
         Arg::key("key", 0).multiple(),

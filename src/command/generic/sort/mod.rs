@@ -19,6 +19,31 @@ use gather::Gathered;
 use options::{Options, Storing};
 use pattern::Pattern;
 
+const SORTED: KeySpec = KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS));
+const NAMED: KeySpec = KeySpec {
+    begin: BeginSearch::Unknown,
+    find: FindKeys::Unknown,
+    flags: KeyFlags::RO.union(KeyFlags::ACCESS),
+    notes: "BY and GET: key names that follow from the elements sorted.",
+};
+const BY: Arg =
+    Arg::new("by-pattern", ArgType::Pattern).key_spec(1).display("pattern").token("BY").optional();
+const LIMIT: Arg = Arg::block(
+    "limit",
+    &[Arg::new("offset", ArgType::Integer), Arg::new("count", ArgType::Integer)],
+)
+.token("LIMIT")
+.optional();
+const GET: Arg = Arg::new("get-pattern", ArgType::Pattern)
+    .key_spec(1)
+    .display("pattern")
+    .token("GET")
+    .optional()
+    .multiple_token();
+const ORDER: Arg =
+    Arg::one_of("order", &[Arg::flag("asc", "ASC"), Arg::flag("desc", "DESC")]).optional();
+const ALPHA: Arg = Arg::flag("sorting", "ALPHA").optional();
+
 /// SORT key [BY pattern] [LIMIT offset count] [GET pattern …] [ASC | DESC] [ALPHA]
 /// [STORE destination]
 pub(super) static SORT: Command =
@@ -35,13 +60,8 @@ const SORT_SPEC: Spec = Spec {
         .union(Categories::LIST)
         .union(Categories::DANGEROUS),
     keys: &[
-        KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS)),
-        KeySpec {
-            begin: BeginSearch::Unknown,
-            find: FindKeys::Unknown,
-            flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-            notes: "BY and GET: key names that follow from the elements sorted.",
-        },
+        SORTED,
+        NAMED,
         KeySpec {
             begin: BeginSearch::Unknown,
             find: FindKeys::Unknown,
@@ -51,25 +71,11 @@ const SORT_SPEC: Spec = Spec {
     ],
     args: &[
         Arg::key("key", 0),
-        Arg::new("by-pattern", ArgType::Pattern)
-            .key_spec(1)
-            .display("pattern")
-            .token("BY")
-            .optional(),
-        Arg::block(
-            "limit",
-            &[Arg::new("offset", ArgType::Integer), Arg::new("count", ArgType::Integer)],
-        )
-        .token("LIMIT")
-        .optional(),
-        Arg::new("get-pattern", ArgType::Pattern)
-            .key_spec(1)
-            .display("pattern")
-            .token("GET")
-            .optional()
-            .multiple_token(),
-        Arg::one_of("order", &[Arg::flag("asc", "ASC"), Arg::flag("desc", "DESC")]).optional(),
-        Arg::flag("sorting", "ALPHA").optional(),
+        BY,
+        LIMIT,
+        GET,
+        ORDER,
+        ALPHA,
         Arg::key("destination", 2).token("STORE").optional(),
     ],
     ..Spec::EMPTY
@@ -90,37 +96,8 @@ const SORT_RO_SPEC: Spec = Spec {
         .union(Categories::SORTEDSET)
         .union(Categories::LIST)
         .union(Categories::DANGEROUS),
-    keys: &[
-        KeySpec::range(1, 0, 1, KeyFlags::RO.union(KeyFlags::ACCESS)),
-        KeySpec {
-            begin: BeginSearch::Unknown,
-            find: FindKeys::Unknown,
-            flags: KeyFlags::RO.union(KeyFlags::ACCESS),
-            notes: "BY and GET: key names that follow from the elements sorted.",
-        },
-    ],
-    args: &[
-        Arg::key("key", 0),
-        Arg::new("by-pattern", ArgType::Pattern)
-            .key_spec(1)
-            .display("pattern")
-            .token("BY")
-            .optional(),
-        Arg::block(
-            "limit",
-            &[Arg::new("offset", ArgType::Integer), Arg::new("count", ArgType::Integer)],
-        )
-        .token("LIMIT")
-        .optional(),
-        Arg::new("get-pattern", ArgType::Pattern)
-            .key_spec(1)
-            .display("pattern")
-            .token("GET")
-            .optional()
-            .multiple_token(),
-        Arg::one_of("order", &[Arg::flag("asc", "ASC"), Arg::flag("desc", "DESC")]).optional(),
-        Arg::flag("sorting", "ALPHA").optional(),
-    ],
+    keys: &[SORTED, NAMED],
+    args: &[Arg::key("key", 0), BY, LIMIT, GET, ORDER, ALPHA],
     ..Spec::EMPTY
 };
 
