@@ -21,7 +21,7 @@ impl Quicklist {
     fn append(&mut self, node: Node) {
         self.len += node.len();
         self.nodes.push_back(node);
-        self.settle_ends();
+        self.settle_ends(1);
     }
 }
 

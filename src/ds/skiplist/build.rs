@@ -23,6 +23,18 @@ impl Builder {
         Builder { dict: Dict::new(key), member_bytes: 0 }
     }
 
+    /// Members so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.dict.len()
+    }
+
+    /// Whether there are no members yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.dict.is_empty()
+    }
+
     /// Adds a member that is known to be new. O(1).
     pub fn add(&mut self, member: &[u8], score: f64) {
         debug_assert!(!score.is_nan());

@@ -352,6 +352,7 @@ mod tests {
             bench.check(&format!("CLIENT LIST type {class}"), "$");
         }
         bench.check("CLIENT LIST TYPE foo", "-ERR Unknown client type 'foo'");
+        bench.check(r#"CLIENT LIST TYPE "fo\x00o""#, "-ERR Unknown client type 'fo'");
     }
 
     #[test]

@@ -153,6 +153,7 @@ impl Class {
 
 /// The error for a word that names no class.
 fn unknown_class(word: &[u8]) -> crate::command::Error {
+    let word = crate::command::error::printed(word);
     crate::command::Error::new([b"ERR Unknown client type '", word, b"'"].concat())
 }
 

@@ -9,6 +9,7 @@ use crate::ds::quicklist::{End, Quicklist};
 use crate::persist::rdb::error::Reason;
 use crate::persist::rdb::read::{Reader, Text};
 use crate::value::hash::{FIELD_EXPIRY_MAX, NewValue};
+use crate::value::sorted_set::Builder;
 use crate::value::{Collection, Hash, Heap, List, Set, SortedSet};
 use bytes::Bytes;
 use std::io::Read;
@@ -54,7 +55,7 @@ pub(super) fn sorted_set<'p, R: Read>(
 ) -> Result<Option<Heap>, Reason> {
     let count = reader.number()?;
     let limits = &rules.encodings.sorted_set;
-    let mut set = SortedSet::large_one(limits);
+    let mut set = Builder::new(limits.hash_key);
     let mut member = Vec::new();
     for nth in 0..count {
         copy(&reader.text()?, &mut member);
@@ -62,12 +63,12 @@ pub(super) fn sorted_set<'p, R: Read>(
         if score.is_nan() {
             return Err(Reason::corrupt("Zset with NAN score detected"));
         }
-        let _updated = set.update(&member, limits, Some(score), |_| Some(score));
-        if num::u64_of(set.view().len()) == nth {
+        set.add_or_change(&member, score, |old| old);
+        if num::u64_of(set.len()) == nth {
             return Err(Reason::corrupt("Duplicate zset fields detected"));
         }
     }
-    Ok((count > 0).then(|| set.compacted(limits).into_heap()))
+    Ok((count > 0).then(|| SortedSet::built(set).compacted(limits).into_heap()))
 }
 
 /// A score as text, as it was written before Redis 4.0.
