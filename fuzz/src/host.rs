@@ -7,6 +7,7 @@ use carnelian::command::host::{
 use carnelian::command::persist::Loaded;
 use carnelian::config::{Config, Trigger};
 use carnelian::persist::Progress;
+use carnelian::store::Keyspace;
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -124,6 +125,9 @@ impl Host for FlakyHost {
 
     fn announce_ready(&mut self) {}
 
+    fn load_log(&mut self, _keyspace: Keyspace, _config: &Config) -> Result<Loaded, String> {
+        Err("there is none".to_owned())
+    }
     fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {
         None
     }

@@ -9,6 +9,7 @@ use crate::persist::Progress;
 use crate::persist::aof::growth::Growth;
 use crate::persist::aof::log::Commit;
 use crate::persist::aof::manifest::BaseFormat;
+use crate::store::Keyspace;
 use std::any::Any;
 use std::fmt::Debug;
 use std::io;
@@ -300,6 +301,11 @@ pub trait Host: Debug {
     fn forget_signal(&mut self);
     /// Tells whoever waits for it that the server answers from now on.
     fn announce_ready(&mut self);
+    /// Loads the append-only file into a keyspace, here and now.
+    ///
+    /// # Errors
+    /// What is wrong with it: a sentence for the log.
+    fn load_log(&mut self, keyspace: Keyspace, config: &Config) -> Result<Loaded, String>;
     /// The append-only file; `None` where there is none.
     fn append_only_file(&self) -> Option<&dyn AppendOnlyFile>;
     /// As [`Host::append_only_file`], to use it.

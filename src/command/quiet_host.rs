@@ -6,6 +6,7 @@ use super::host::{
 };
 use super::persist::Loaded;
 use crate::config::{Config, Trigger};
+use crate::store::Keyspace;
 use std::any::Any;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -67,6 +68,9 @@ impl Host for QuietHost {
     fn stop_child(&mut self) {}
     fn forget_signal(&mut self) {}
     fn announce_ready(&mut self) {}
+    fn load_log(&mut self, _keyspace: Keyspace, _config: &Config) -> Result<Loaded, String> {
+        Err("the server is loading".to_owned())
+    }
     fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {
         None
     }

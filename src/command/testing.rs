@@ -111,6 +111,9 @@ impl Host for FakeHost {
     }
     fn announce_ready(&mut self) {}
     fn forget_signal(&mut self) {}
+    fn load_log(&mut self, _keyspace: Keyspace, _config: &Config) -> Result<Loaded, String> {
+        Err("there is none".to_owned())
+    }
     fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {
         None
     }

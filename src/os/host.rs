@@ -4,7 +4,7 @@ use super::affinity::{self, CpuList};
 use super::aof::AppendLog;
 use super::child::{Children, Reporter};
 use super::listen::Listener;
-use super::load::{Load, Outcome};
+use super::load::{self, Load, Outcome};
 use super::memory::{self, BackgroundPurge, Control};
 use super::new_file::NewFile;
 use super::oom::{OomAdjuster, OomMode, OomScores, ProcessClass};
@@ -22,6 +22,7 @@ use crate::command::host::{
 use crate::command::persist::Loaded;
 use crate::config::{Config, Trigger};
 use crate::persist::Progress;
+use crate::store::Keyspace;
 use mio::Registry;
 use std::any::Any;
 use std::fs::{self, File};
@@ -360,6 +361,11 @@ impl Host for Machine {
         }
         self.supervisor.notify(Notice::Status("Ready to accept connections"));
         self.supervisor.notify(Notice::Ready);
+    }
+
+    fn load_log(&mut self, keyspace: Keyspace, config: &Config) -> Result<Loaded, String> {
+        let log = self.log.as_mut().ok_or("there is no append-only file")?;
+        load::again(config, log, keyspace)
     }
 
     fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {

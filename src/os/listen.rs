@@ -10,7 +10,7 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::fs;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -198,6 +198,15 @@ impl Listener {
     /// Whether it is the Unix socket.
     pub const fn is_unix(&self) -> bool {
         matches!(self.socket, Socketed::Unix(..))
+    }
+
+    /// Lets nobody connect any more, while the socket stays open.
+    pub fn refuse_all(&self) {
+        // What fails here has been closed by somebody else.
+        let _ = match &self.socket {
+            Socketed::Tcp(socket) => SockRef::from(socket).shutdown(Shutdown::Both),
+            Socketed::Unix(socket, _) => SockRef::from(socket).shutdown(Shutdown::Both),
+        };
     }
 
     /// The address it listens on, for the log.

@@ -162,6 +162,14 @@ fn load_snapshot(
     Ok(Loaded { keyspace, libraries, keys, expired })
 }
 
+/// Loads the append-only file once more, on the calling thread (DEBUG LOADAOF).
+///
+/// # Errors
+/// What is wrong with it: a sentence for the log.
+pub fn again(config: &Config, log: &mut AppendLog, keyspace: Keyspace) -> Result<Loaded, String> {
+    append_only::load(config, log, keyspace, &Progress::new())
+}
+
 /// What an operator is told of a snapshot that cannot be loaded.
 fn corrupt(path: &Path, error: &LoadError) -> String {
     let path = path.display();

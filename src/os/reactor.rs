@@ -186,6 +186,10 @@ impl Reactor {
             self.lingerers.drain(now_ms, &mut self.buffer[..READ_BYTES]);
         }
         self.accept_waiting();
+        if self.node.server.shutdown.is_some() {
+            // A client that sees its connection end finds that there is no server any more.
+            self.listeners.borrow().iter().for_each(Listener::refuse_all);
+        }
         self.flush();
         self.count_turn(commands_before);
         if ended == Turn::Continue && self.node.server.shutdown.is_some() {

@@ -86,6 +86,12 @@ const TOOLS: &[Tool] = &[
         help: &["ERROR <string>", "    Reply with an error of this text."],
     },
     Tool {
+        name: "LOADAOF",
+        args: (0, 0),
+        run: reload::load_log,
+        help: &["LOADAOF", "    Load the append-only file in place of the data."],
+    },
+    Tool {
         name: "LOG",
         args: (1, 1),
         run: log,

@@ -42,16 +42,14 @@ pub(super) fn reload(ctx: &mut Context<'_>) -> Outcome {
 /// Loads the snapshot. If that fails in place of the data, they stay as they were.
 fn run(server: &mut Server, asked: Reload) -> Result<(), Error> {
     const FAILED: Error = Error::fixed("ERR Error trying to load the RDB dump, check server logs.");
-    let path = server.config.dbfilename.as_path();
+    let path = server.config.dbfilename.clone();
+    let path = path.as_path();
     let (input, bytes) = server.host.open_file(path).map_err(|error| {
         tracing::warn!("Can't open {}: {error}", path.display());
         FAILED
     })?;
+    let mut fresh = fresh(server);
     let keyspace = &server.keyspace;
-    let rng = Rng::seeded(server.rng.next_u64());
-    let mut fresh = Keyspace::new(keyspace.len(), keyspace.hash_key(), rng);
-    fresh.set_now(keyspace.now_ms());
-    fresh.set_policy(keyspace.policy());
     let sleeper = server.host.sleeper();
     let sleep = |micros| sleeper(Duration::from_micros(micros));
     let mut options = persist::load_options(&server.config, keyspace, bytes, &sleep);
@@ -72,4 +70,35 @@ fn run(server: &mut Server, asked: Reload) -> Result<(), Error> {
         server.keyspace.dirty = dirty;
     }
     Ok(())
+}
+
+/// An empty keyspace that the server can adopt.
+fn fresh(server: &mut Server) -> Keyspace {
+    let keyspace = &server.keyspace;
+    let rng = Rng::seeded(server.rng.next_u64());
+    let mut fresh = Keyspace::new(keyspace.len(), keyspace.hash_key(), rng);
+    fresh.set_now(keyspace.now_ms());
+    fresh.set_policy(keyspace.policy());
+    fresh
+}
+
+/// DEBUG LOADAOF. If the file cannot be loaded, the data stay as they were.
+pub(super) fn load_log(ctx: &mut Context<'_>) -> Outcome {
+    const FAILED: Error =
+        Error::fixed("ERR Error trying to load the AOF files, check server logs.");
+    let server = &mut *ctx.server;
+    server.commit();
+    let now = server.now;
+    if let Some(log) = server.host.append_only_file_mut() {
+        log.flush(now);
+    }
+    let fresh = fresh(server);
+    let loaded = server.host.load_log(fresh, &server.config).map_err(|reason| {
+        tracing::warn!("{reason}");
+        FAILED
+    })?;
+    server.adopt(loaded);
+    server.keyspace.dirty = 0;
+    tracing::info!("Append Only File loaded by DEBUG LOADAOF");
+    ctx.ok()
 }
