@@ -117,11 +117,14 @@ impl Effects {
         self.turns + 1
     }
 
-    /// Ends the turn: forgets what was recorded and keeps its allocation.
+    /// Ends the turn: forgets what was recorded and keeps its allocation. A command may do so before it
+    /// records anything: BGREWRITEAOF, behind what others changed in the same turn.
     pub fn clear(&mut self) {
-        debug_assert_eq!(self.unit.depth, 0, "a unit is taken as a whole");
+        let is_whole = self.unit.depth == 0 || self.unit.commands == 0;
+        debug_assert!(is_whole, "a unit is taken as a whole");
         self.turns += 1;
         self.bytes.clear();
+        self.unit.start = 0;
     }
 
     /// Makes the next command begin with SELECT: somebody new listens from here on.
@@ -255,7 +258,7 @@ pub(super) fn run(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     ctx.server.record_removals();
     ctx.server.effects.begin();
-    let recorded = ctx.server.effects.bytes.len();
+    let (turn, recorded) = (ctx.server.effects.turn(), ctx.server.effects.bytes.len());
     let dirty = ctx.server.keyspace.dirty;
     let outer = std::mem::take(&mut ctx.server.effects.form);
     let outcome = handler(ctx);
@@ -269,6 +272,7 @@ pub(super) fn run(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
     if is_recorded && effects.is_wanted {
         effects.verbatim(ctx.session.db, args);
     }
+    let recorded = if effects.turn() == turn { recorded } else { 0 };
     if effects.bytes.len() != recorded {
         ctx.session.changed_in_turn = effects.turn();
     }

@@ -320,3 +320,14 @@ fn the_last_listener_takes_all_with_it() {
     bench.server.listen(Listener::AppendOnlyFile);
     check(&mut bench, "INCR i", "SELECT 0|INCR i");
 }
+
+#[test]
+fn a_turn_may_end_inside_a_command_that_has_recorded_nothing() {
+    let mut bench = listening(Config::default());
+    bench.run("SET k v");
+    let effects = &mut bench.server.effects;
+    effects.begin();
+    effects.clear();
+    effects.end();
+    check(&mut bench, "INCR i", "INCR i");
+}
