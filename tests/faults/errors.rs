@@ -210,8 +210,9 @@ impl Errors<'_> {
                 let begin = Instant::now();
                 thread::sleep(duration);
                 let reads = is_read_served(&server);
-                shim.disarm();
+                // First the time: what is acknowledged before it is acknowledged during the fault.
                 let end = Instant::now();
+                shim.disarm();
                 watch.wait_for_everyone();
                 Ok((begin, end, reads))
             })?;

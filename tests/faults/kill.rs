@@ -96,7 +96,11 @@ fn run_job(tools: &Tools, options: &Options, plan: &Plan, job: u64) -> Result<Ta
     let mut loops = Loop { options, plan, place, fleet, tally: Tally::default() };
     for cycle in (job..plan.cycles).step_by(usize::try_from(options.jobs).unwrap_or(1)) {
         let mut rng = Rng::new(options.seed, cycle);
-        loops.write_and_kill(server, &mut rng)?;
+        if let Err(failure) = loops.write_and_kill(server, &mut rng) {
+            let kept = loops.place.keep(&format!("kill-{}-{cycle}", options.seed))?;
+            let log = loops.place.log_tail();
+            loops.tally.complain(format!("cycle {cycle}: {failure}\n{log}\n  {}", kept.display()));
+        }
         loops.tally.cycles += 1;
         server = loops.compare(cycle)?;
     }
@@ -114,7 +118,7 @@ struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    fn write_and_kill(&mut self, server: Server, rng: &mut Rng) -> Result<(), Failure> {
+    fn write_and_kill(&mut self, mut server: Server, rng: &mut Rng) -> Result<(), Failure> {
         let slow = self.plan.slow_fsync_ms > 0;
         let pace = if slow { Pace::Resting(SLOW_REST_US) } else { Pace::Pipelined };
         let background = *rng.pick(&BACKGROUNDS);
@@ -133,6 +137,9 @@ impl Loop<'_> {
             if let Some(command) = command {
                 server.command(&[command])?;
                 thread::sleep(after);
+            }
+            if server.has_ended()? {
+                return Err(Failure::Other("the server ended by itself".to_owned()));
             }
             strike(place, server, blow, tally)
         })?;

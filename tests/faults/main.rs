@@ -69,10 +69,6 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<u64, Failure> {
     let scratch = tempfile::tempdir().map_err(Failure::io("making a scratch directory"))?;
     let tools = Tools::build(scratch.path())?;
-    if !keeps_log(&tools, options)? {
-        println!("faults: SKIPPED: this server keeps no append-only file");
-        return Ok(0);
-    }
     if options.mounts == Mounts::Shared {
         kill::find_canary(&tools, options)?;
     }
@@ -95,16 +91,6 @@ fn run(options: &Options) -> Result<u64, Failure> {
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).sum()
         }),
     }
-}
-
-/// Whether the server has what is tested here.
-fn keeps_log(tools: &Tools, options: &Options) -> Result<bool, Failure> {
-    let mut place =
-        place::Place::new(tools, &options.server, &options.dir, None, Keeping::Log(Fsync::Always))?;
-    let server = place.start()?;
-    let enabled = server.info("persistence", "aof_enabled")?;
-    server.kill()?;
-    Ok(enabled == "1")
 }
 
 fn run_kill(tools: &Tools, options: &Options) -> Result<u64, Failure> {

