@@ -123,8 +123,6 @@ pub struct AppendLog<D: Disk = RealDisk> {
     settings: Settings,
     mode: Mode,
     manifest: Manifest,
-    /// The manifest on disk may be one that was given up.
-    is_manifest_doubtful: bool,
     file: Option<Arc<D::File>>,
     log: Log,
     /// What could not be written yet.
@@ -160,7 +158,6 @@ impl<D: Disk> AppendLog<D> {
             settings,
             mode: Mode::Off,
             manifest: Manifest::default(),
-            is_manifest_doubtful: false,
             file: None,
             pending: Vec::new(),
             replaced: 0,
@@ -531,16 +528,6 @@ impl<D: Disk> AppendLog<D> {
             }
         }
         result
-    }
-
-    /// Makes sure that the manifest on disk is the one in force. A file that the other one names may not be
-    /// removed or get another content before.
-    fn settle_manifest(&mut self) -> Result<(), String> {
-        if self.is_manifest_doubtful {
-            self.persist(&self.manifest).map_err(|error| error.text())?;
-            self.is_manifest_doubtful = false;
-        }
-        Ok(())
     }
 
     /// Removes files that a rewrite made superfluous, unless `aof-disable-auto-gc` keeps them.

@@ -48,8 +48,7 @@ impl<D: Disk> AppendLog<D> {
     /// # Errors
     /// It cannot be; why, is in the log as well.
     pub fn begin_rewrite(&mut self, now: Now) -> Result<(), String> {
-        let prepared = self.create_folder().and_then(|()| self.settle_manifest());
-        let begun = prepared.and_then(|()| match self.mode {
+        let begun = self.create_folder().and_then(|()| match self.mode {
             Mode::Off => Ok(()),
             Mode::Waiting => self.open_temporary_log(),
             Mode::On => {
@@ -100,13 +99,17 @@ impl<D: Disk> AppendLog<D> {
         let mut manifest = self.manifest.clone();
         let name = manifest.begin_log(&self.settings.filename);
         let file = self.open_fresh(&name)?;
-        if let Err(error) = self.persist(&manifest) {
-            match error {
-                PersistError::Unchanged(_) => self.remove(&self.settings.path(&name)),
-                // If it is in place, the file it names, still empty, must be there too.
-                PersistError::Uncertain(_) => self.is_manifest_doubtful = true,
+        match self.persist(&manifest) {
+            Ok(()) => {}
+            Err(PersistError::Unchanged(error)) => {
+                self.remove(&self.settings.path(&name));
+                return Err(errno::text(&error));
             }
-            return Err(error.text());
+            // The new manifest is in place, but a loss of power may bring the old one back, to which what
+            // is written from now on does not belong. The rewrite replaces both.
+            Err(PersistError::Uncertain(error)) => {
+                self.log.suspect(now.mono_ms(), errno::text(&error));
+            }
         }
         tracing::info!("Creating AOF incr file {} on background rewrite", shown(&name));
         self.manifest = manifest;
@@ -131,12 +134,11 @@ impl<D: Disk> AppendLog<D> {
     /// It does not; why, is in the log as well. All is as before the rewrite.
     pub fn finish_rewrite(&mut self, now: Now, format: BaseFormat) -> Result<(), String> {
         let temporary = self.base_path();
-        let settled = self.settle_manifest();
         let mut manifest = self.manifest.clone();
         let base = manifest.begin_base(&self.settings.filename, format);
         let base_path = self.settings.path(&base);
-        let result = settled
-            .and_then(|()| self.rename(&temporary, &base_path, "base"))
+        let result = self
+            .rename(&temporary, &base_path, "base")
             .and_then(|()| self.replace_manifest(&mut manifest, &base_path));
         let Replaced { file, doubt } = match result {
             Ok(replaced) => replaced,

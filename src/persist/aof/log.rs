@@ -408,6 +408,11 @@ impl Log {
         let synced = self.synced;
         self.rewrite_finished();
         self.synced = synced;
+        self.suspect(now_ms, error);
+    }
+
+    /// What was given so far may not be on disk, or not named there.
+    pub fn suspect(&mut self, now_ms: u64, error: String) {
         let heal_at_ms = now_ms + HEAL_RETRY_MS;
         self.health = Health::Suspect { error, at: self.given, heal_at_ms };
     }
