@@ -183,9 +183,14 @@ impl Effects {
     #[inline]
     pub fn word(&mut self, word: &[u8]) -> &mut Self {
         self.words_missing -= 1;
-        self.bytes.push(b'$');
-        num::write_u64(&mut self.bytes, num::u64_of(word.len()));
-        self.bytes.extend_from_slice(b"\r\n");
+        let len = num::u64_of(word.len());
+        if len < 10 {
+            self.bytes.extend_from_slice(&[b'$', b'0' + num::low_u8(len), b'\r', b'\n']);
+        } else {
+            self.bytes.push(b'$');
+            num::write_u64(&mut self.bytes, len);
+            self.bytes.extend_from_slice(b"\r\n");
+        }
         self.bytes.extend_from_slice(word);
         self.bytes.extend_from_slice(b"\r\n");
         self
@@ -216,9 +221,14 @@ impl Effects {
     fn head(&mut self, len: usize) -> &mut Self {
         self.check_complete();
         self.words_missing = len;
-        self.bytes.push(b'*');
-        num::write_u64(&mut self.bytes, num::u64_of(len));
-        self.bytes.extend_from_slice(b"\r\n");
+        let len = num::u64_of(len);
+        if len < 10 {
+            self.bytes.extend_from_slice(&[b'*', b'0' + num::low_u8(len), b'\r', b'\n']);
+        } else {
+            self.bytes.push(b'*');
+            num::write_u64(&mut self.bytes, len);
+            self.bytes.extend_from_slice(b"\r\n");
+        }
         self
     }
 
@@ -228,9 +238,16 @@ impl Effects {
         self.head(2).word(b"SELECT").number(num::i64_of(db));
     }
 
-    /// Records a command as it came.
+    /// Records a command as it came: most are copied as they lie in the buffer.
     fn verbatim(&mut self, db: usize, args: Args<'_>) {
-        self.command(db, args.len()).words(args.from(0));
+        let words = self.command(db, args.len());
+        match args.wire() {
+            Some(wire) => {
+                words.bytes.extend_from_slice(wire);
+                words.words_missing = 0;
+            }
+            None => _ = words.words(args.from(0)),
+        }
     }
 
     fn check_complete(&self) {

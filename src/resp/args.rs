@@ -70,6 +70,31 @@ impl<'a> Args<'a> {
         owned
     }
 
+    /// The arguments with their lengths as they came, if they lie one behind the other just as RESP
+    /// writes them.
+    #[inline]
+    pub fn wire(&self) -> Option<&'a [u8]> {
+        let first = self.spans.first()?;
+        let head_len = |span: &Span| 3 + num::digits(u64::from(span.len));
+        let start = num::usize_of_u32(first.start).checked_sub(head_len(first))?;
+        let mut at = start;
+        for span in self.spans {
+            let (head, body) = self.buf.get(at..)?.split_at_checked(head_len(span))?;
+            let is_head = matches!(head, [b'$', digits @ .., b'\r', b'\n']
+                if num::parse_u64(digits) == Some(u64::from(span.len)));
+            // An argument of its own names no place in the buffer.
+            if !is_head || at + head.len() != num::usize_of_u32(span.start) {
+                return None;
+            }
+            let len = num::usize_of_u32(span.len);
+            if body.get(len..len + 2) != Some(b"\r\n") {
+                return None;
+            }
+            at += head.len() + len + 2;
+        }
+        Some(&self.buf[start..at])
+    }
+
     /// The same without the first `count` arguments.
     #[must_use]
     pub fn skip(&self, count: usize) -> Self {
@@ -155,6 +180,29 @@ mod tests {
         let owned = owned.as_args();
         assert_eq!((owned.len(), owned.at(0), owned.at(1)), (2, &b"SET"[..], &b"value"[..]));
         assert_eq!(owned.shared(1).map(|bytes| bytes.as_ptr()), Some(big[0].as_ptr()));
+    }
+
+    #[test]
+    fn arguments_lie_as_they_came_or_they_do_not() {
+        use super::super::parse::{Limits, Parsed, Trust, parse};
+        let limits = Limits { bulk_len_max: 1 << 20, trust: Trust::Authenticated };
+        let check = |input: &[u8], expected: Option<&[u8]>| {
+            let mut spans = Vec::new();
+            let found = parse(input, 2, limits, &mut spans);
+            assert!(matches!(found, Ok(Parsed::Command { .. })), "{}", input.escape_ascii());
+            let wire = Args::new(input, &spans, &[]).wire();
+            assert_eq!(wire, expected, "{}", input.escape_ascii());
+        };
+        let long = [b"\0\0*2\r\n$0\r\n\r\n$10\r\n0123456789\r\n".as_slice(), b"*1"].concat();
+        check(&long, Some(&long[6..long.len() - 2]));
+        // Redis skips the byte after CR and those after an argument without a look.
+        check(b"\0\0*1\r\n$1\rxa\r\n", None);
+        check(b"\0\0*2\r\n$1\r\nayy$1\r\nb\r\n", None);
+        check(b"\0\0*2\r\n$1\r\na\r\n$1\r\nbyy", None);
+        let owned: OwnedArgs = ["$3\r\nabc\r\n", "GET"].into_iter().collect();
+        assert_eq!(owned.as_args().wire(), None);
+        let span = Span { start: Span::BIG, len: 0 };
+        assert_eq!(Args::new(b"$0\r\n\r\n", &[span], &[Bytes::new()]).wire(), None);
     }
 
     #[test]
