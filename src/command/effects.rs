@@ -24,6 +24,9 @@ use crate::store::{Keyspace, What, Why};
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
+/// Room that is kept from turn to turn, bytes.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
 const DEL: &[u8] = b"DEL";
 const UNLINK: &[u8] = b"UNLINK";
 
@@ -117,14 +120,15 @@ impl Effects {
         self.turns + 1
     }
 
-    /// Ends the turn: forgets what was recorded and keeps its allocation. A command may do so before it
-    /// records anything: BGREWRITEAOF, behind what others changed in the same turn.
+    /// Ends the turn: forgets what was recorded and keeps its allocation, unless that is large. A command
+    /// may do so before it records anything: BGREWRITEAOF, behind what others changed in the same turn.
     pub fn clear(&mut self) {
         let is_whole = self.unit.depth == 0 || self.unit.commands == 0;
         debug_assert!(is_whole, "a unit is taken as a whole");
         self.turns += 1;
         self.bytes.clear();
         self.unit.start = 0;
+        self.bytes.shrink_to(KEPT_BYTES_MAX);
     }
 
     /// Makes the next command begin with SELECT: somebody new listens from here on.
