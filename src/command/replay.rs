@@ -137,7 +137,7 @@ impl Replayer {
 
     fn run(&mut self, args: Args<'_>, id: CommandId) -> Result<(), ReplayError> {
         let name = self.server.commands.get(id).full_name;
-        let is_relative = WITH_RELATIVE_TIMES.contains(&name);
+        let is_relative = WITH_RELATIVE_TIMES.contains(&name) && !gives_absolute_time(args);
         if is_relative {
             self.server.now = self.now;
         }
@@ -200,6 +200,14 @@ impl Replayer {
         }
         Ok(())
     }
+}
+
+/// Whether a command that may give a time from now on gives a Unix time instead. What has expired by now
+/// had not when it was logged, and what followed may have kept it.
+fn gives_absolute_time(args: Args<'_>) -> bool {
+    let words: [&[u8]; 3] = [b"PXAT", b"EXAT", b"ABSTTL"];
+    // The name, the key and a value may be any words.
+    args.from(3).any(|arg| words.iter().any(|word| arg.eq_ignore_ascii_case(word)))
 }
 
 fn shown(name: &[u8]) -> String {
@@ -315,6 +323,7 @@ mod tests {
         check("RPUSH l foo; PEXPIREAT l 1000; RPUSH l bar", "LLEN l", ":0");
         check("SET k v; PEXPIREAT k 1000; PERSIST k", "GET k", "$v");
         check("SET k v PXAT 1000; APPEND k w; SET k x KEEPTTL; PERSIST k", "GET k", "$x");
+        check("SET k v PXAT 1000; PERSIST k", "GET k", "$v");
         check("HSET h f v; HPEXPIREAT h 1000 FIELDS 1 f; HPERSIST h FIELDS 1 f", "HGET h f", "$v");
         check("HSET h f v g w; HPEXPIREAT h 1000 FIELDS 1 f", "HGET h f; HGET h g", "$_ $w");
     }
