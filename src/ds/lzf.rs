@@ -10,8 +10,10 @@
 
 use crate::base::num;
 
-const HASH_BITS: u32 = 13;
-const HASHES: usize = 1 << HASH_BITS;
+const HASH_BITS_MAX: u32 = 13;
+const HASHES: usize = 1 << HASH_BITS_MAX;
+/// Short inputs use only the beginning of the table, which then stays in the cache.
+const HASH_BITS_MIN: u32 = 7;
 const LITERALS_MAX: usize = 32;
 const DISTANCE_MAX: usize = 1 << 13;
 const MATCH_MIN: usize = 3;
@@ -27,7 +29,8 @@ const PATIENCE_BITS: u32 = 6;
 /// Compresses, with a table that serves for one input after another.
 ///
 /// Each entry of the table is the place at which bytes of a hash were seen last, counted from `base` on.
-/// The base moves past each input, so what earlier ones left is below it, and nothing has to be cleared.
+/// The base moves past each input, so what earlier ones left is below it, and nothing has to be cleared:
+/// it counts as the first place, like entries that are new.
 #[derive(Debug)]
 pub struct Encoder {
     seen: Box<[u32; HASHES]>,
@@ -82,6 +85,13 @@ pub fn compress(input: &[u8], len_max: usize) -> Option<Vec<u8>> {
     encode(&mut [0; HASHES], 1, input, len_max, &mut out).then_some(out)
 }
 
+/// The bytes of which `input` is the compressed form; `None` if it is that of no `len` bytes.
+#[must_use]
+pub fn decompress(input: &[u8], len: usize) -> Option<Vec<u8>> {
+    let bytes = lzf::decompress(input, len).ok()?;
+    (bytes.len() == len).then_some(bytes)
+}
+
 /// Appends the compressed form to `out`; false, with some of it appended, if it has more than `len_max`
 /// bytes.
 fn encode(
@@ -91,14 +101,13 @@ fn encode(
     len_max: usize,
     out: &mut Vec<u8>,
 ) -> bool {
+    let hash_bits = (input.len().max(1).ilog2() + 1).clamp(HASH_BITS_MIN, HASH_BITS_MAX);
     let (mut at, mut literals_from) = (0, 0);
     while let Some(next) = input.get(at..).and_then(<[u8]>::first_chunk) {
         let next = u32::from_le_bytes(*next) & MATCH_BITS;
         let here = base + num::low_u32(num::u64_of(at));
-        let earlier = std::mem::replace(&mut seen[hash(next)], here);
-        // 0: not in this input.
-        let back = if earlier < base { 0 } else { here - earlier };
-        if let Some(distance) = distance(input, at, next, back) {
+        let earlier = std::mem::replace(&mut seen[hash(next, hash_bits)], here).max(base) - base;
+        if let Some(distance) = distance(input, at, next, num::usize_of_u32(earlier)) {
             put_literals(out, &input[literals_from..at]);
             let len = MATCH_MIN + common(input, at - distance, at);
             put_match(out, distance, len);
@@ -115,28 +124,22 @@ fn encode(
     out.len() <= len_max
 }
 
-/// `back` as a distance, if so many bytes back there are the three that are at `at`, `next`, and a
+/// How far back `earlier` is, if what is there are the three bytes that are at `at`, `next`, and a
 /// reference can say it.
+///
+/// All is computed before anything is decided: of bytes that do not compress, nobody can foretell which
+/// were seen before, and each wrong guess of the processor takes longer than to compare some for nothing.
 #[inline]
-fn distance(input: &[u8], at: usize, next: u32, back: u32) -> Option<usize> {
-    let distance = num::usize_of_u32(back);
-    if distance == 0 || distance > DISTANCE_MAX {
-        return None;
-    }
-    let earlier = input.get(at - distance..)?.first_chunk()?;
-    (u32::from_le_bytes(*earlier) & MATCH_BITS == next).then_some(distance)
-}
-
-/// The bytes of which `input` is the compressed form; `None` if it is that of no `len` bytes.
-#[must_use]
-pub fn decompress(input: &[u8], len: usize) -> Option<Vec<u8>> {
-    let bytes = lzf::decompress(input, len).ok()?;
-    (bytes.len() == len).then_some(bytes)
+fn distance(input: &[u8], at: usize, next: u32, earlier: usize) -> Option<usize> {
+    let found = u32::from_le_bytes(*input[earlier..].first_chunk()?) & MATCH_BITS;
+    let distance = at - earlier;
+    let is_near = distance.wrapping_sub(1) < DISTANCE_MAX;
+    (is_near & (found == next)).then_some(distance)
 }
 
 #[inline]
-fn hash(next: u32) -> usize {
-    num::usize_of_u32(next.wrapping_mul(0x9e37_79b1) >> (u32::BITS - HASH_BITS))
+fn hash(next: u32, bits: u32) -> usize {
+    num::usize_of_u32(next.wrapping_mul(0x9e37_79b1) >> (u32::BITS - bits))
 }
 
 /// How many bytes behind the first three at two places are the same, as far as one reference can say.

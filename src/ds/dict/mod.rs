@@ -477,7 +477,7 @@ fn prefetch_item(word: Word) {
 
 /// Starts loading the cache line at `address`, which may be any.
 #[inline]
-fn prefetch(address: *const u8) {
+pub(in crate::ds) fn prefetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

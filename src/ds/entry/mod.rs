@@ -30,7 +30,7 @@ pub(crate) use payload::thin_payload;
 pub use payload::{Payload, PayloadMut, Thin};
 
 use crate::base::num;
-use crate::ds::dict::Item;
+use crate::ds::dict::{self, Item};
 use crate::ds::size_class::size_class;
 
 /// Longest value kept inside the entry, bytes.
@@ -278,6 +278,15 @@ impl<P: Payload> Entry<P> {
     #[inline]
     pub fn payload_mut(&mut self) -> Option<PayloadMut<'_, P>> {
         PayloadMut::new(self)
+    }
+
+    /// Starts loading the value if it is elsewhere. Reads the entry.
+    #[inline]
+    pub fn prefetch_payload(&self) {
+        if self.header().kind() >= PAYLOAD_KIND_MIN {
+            let address = num::usize_of(self.read_word(self.shape().word_at()));
+            dict::prefetch(ptr::without_provenance(address));
+        }
     }
 
     /// Whether the string is reported as `raw` although it is embedded.

@@ -25,6 +25,9 @@ use std::time::Duration;
 /// How many keys are written before the progress is told, unless each is waited for.
 const KEYS_PER_REPORT: u64 = 64;
 
+/// How many keys ahead values that are not in their entries are loaded.
+const KEYS_AHEAD: usize = 8;
+
 /// Whether the access clock of each key is written, which is of use if keys are evicted by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -133,7 +136,11 @@ impl<W: io::Write> Saver<'_, W> {
         self.out.byte(opcode::RESIZE_DB);
         self.out.len(db.len());
         self.out.len(db.volatile_len());
+        let mut ahead = db.iter().skip(KEYS_AHEAD);
         for entry in db.iter() {
+            if let Some(later) = ahead.next() {
+                later.prefetch_payload();
+            }
             self.entry(&entry)?;
             self.count();
         }

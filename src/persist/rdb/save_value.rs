@@ -224,3 +224,84 @@ fn write_scalar<W: io::Write>(out: &mut Writer<'_, W>, scalar: Scalar<'_>) -> io
         Scalar::Shared(bytes) => out.string(bytes),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::hash::HashKey;
+    use crate::base::rng::Rng;
+    use crate::config::Config;
+    use crate::ds::listpack::Digits;
+    use crate::persist::Progress;
+    use crate::persist::rdb::{Encodings, LoadOptions, SaveOptions, load, save};
+    use crate::store::Keyspace;
+    use crate::value::hash::{FieldTtl, NewValue, Rules};
+    use crate::value::{self, Hash, Heap};
+    use std::collections::BTreeMap;
+
+    const KEY: HashKey = HashKey::new(1, 2);
+    const NOW_MS: i64 = 1000;
+
+    fn keyspace() -> Keyspace {
+        let mut keyspace = Keyspace::new(1, KEY, Rng::seeded(3));
+        keyspace.set_now(NOW_MS);
+        keyspace
+    }
+
+    /// Twenty fields, two thirds of which expire.
+    fn expiring(rules: &Rules) -> Hash {
+        let mut hash = Hash::new();
+        for n in 0..20 {
+            let name = format!("field {n}").into_bytes();
+            let value = n.to_string().into_bytes();
+            hash.set(&name, NewValue::Copied(&value), FieldTtl::Clear, rules);
+            if n % 3 > 0 {
+                hash.set_expiry(&name, Some(NOW_MS + 1 + (n - 7) * (n - 7) * 70_000));
+            }
+        }
+        hash
+    }
+
+    fn fields(hash: HashRef<'_>) -> BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)> {
+        let text = |scalar: Scalar<'_>| scalar.text(&mut Digits::new()).to_vec();
+        hash.iter().map(|field| (text(field.name), (text(field.value), field.expiry))).collect()
+    }
+
+    #[test]
+    fn fields_that_expire_are_written_for_7_4_and_come_back() {
+        for (entries_max, kind) in [(128, kind::HASH_LISTPACK_EX), (1, kind::HASH_METADATA)] {
+            let rules = Rules { entries_max, value_bytes_max: 64, hash_key: KEY, now_ms: NOW_MS };
+            let hash = expiring(&rules);
+            let mut keyspace = keyspace();
+            let key = keyspace.key(b"k");
+            let value = Heap::Hash(hash.as_ref().duplicate());
+            keyspace.insert(0, key, value::NewValue::Payload(value), None);
+            assert_eq!(Layout::of(&keyspace.glimpse(0, key).expect("inserted")).kind(), kind);
+            let mut file = Vec::new();
+            save(&keyspace, &SaveOptions::default(), &mut file).expect("memory");
+            assert_eq!(&file[..9], b"REDIS0012");
+
+            let mut found = self::keyspace();
+            let options = LoadOptions::new(Encodings::of(&Config::default(), KEY, NOW_MS));
+            let loaded = load(&file[..], &mut found, &options, &Progress::new());
+            assert_eq!(loaded.expect("just written").keys, 1);
+            let entry = found.glimpse(0, key).expect("it was saved");
+            let found = HashRef::of(&entry).expect("a hash");
+            assert_eq!(fields(found), fields(hash.as_ref()));
+        }
+    }
+
+    /// As soon as no field expires any more, an old server can read the hash again.
+    #[test]
+    fn a_hash_that_had_fields_with_an_expiry_is_written_for_7_0() {
+        for entries_max in [128, 1] {
+            let rules = Rules { entries_max, value_bytes_max: 64, hash_key: KEY, now_ms: NOW_MS };
+            let mut hash = expiring(&rules);
+            hash.expire(i64::MAX, usize::MAX, |_| ());
+            let value = value::NewValue::Payload(Heap::Hash(hash));
+            let entry = Entry::new(b"k", value, 0, None);
+            let layout = Layout::of(&entry);
+            assert_eq!((layout.kind(), layout.version()), (kind::HASH, VERSION_WRITTEN));
+        }
+    }
+}
