@@ -139,7 +139,11 @@ fn set(ctx: &mut Context<'_>) -> Outcome {
     let (pairs, _) = args.as_chunks::<2>();
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|&[name, value]| (name, value)).collect();
     let peer = if ctx.session.peer.is_local() { Peer::Local } else { Peer::Remote };
-    let caller = Caller { peer, data_set: DataSet::Ready };
+    let data_set = match ctx.server.persistence.loading {
+        Some(_) => DataSet::Loading,
+        None => DataSet::Ready,
+    };
+    let caller = Caller { peer, data_set };
     let changed = ctx.server.configure(&pairs, caller);
     let changes = changed.map_err(|error| Error::new(error.to_string()))?;
     for note in changes.notes(&ctx.server.config) {

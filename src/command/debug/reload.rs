@@ -35,6 +35,7 @@ pub(super) fn reload(ctx: &mut Context<'_>) -> Outcome {
         ctx.server.save().map_err(|_| Error::fixed("ERR"))?;
     }
     run(ctx.server, asked)?;
+    ctx.effects_none(); // whoever repeats changes has the same data
     tracing::warn!("DB reloaded by DEBUG RELOAD");
     ctx.ok()
 }
@@ -99,6 +100,7 @@ pub(super) fn load_log(ctx: &mut Context<'_>) -> Outcome {
     })?;
     server.adopt(loaded);
     server.keyspace.dirty = 0;
+    ctx.effects_none(); // it would load itself
     tracing::info!("Append Only File loaded by DEBUG LOADAOF");
     ctx.ok()
 }
