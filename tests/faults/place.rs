@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,9 @@ const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a killed process may take to vanish.
 const VANISH_TIMEOUT: Duration = Duration::from_secs(20);
 const START_ATTEMPTS: usize = 3;
+/// Ports of the servers: these, and so many.
+const PORT_MIN: u32 = 10_000;
+const PORTS: u32 = 20_000;
 const POLL: Duration = Duration::from_millis(1);
 /// Lines of the log in messages.
 const LOG_LINES: usize = 25;
@@ -339,7 +343,10 @@ impl Server {
             }
             let pong = Connection::open(self.address())
                 .and_then(|mut connection| connection.command(&["PING"]));
-            if matches!(pong, Ok(Reply::Status(_))) {
+            // Another server may hold the port: then ours is about to end.
+            if matches!(pong, Ok(Reply::Status(_)))
+                && self.info("server", "process_id").is_ok_and(|id| id == self.pid().to_string())
+            {
                 return Ok(());
             }
             thread::sleep(POLL);
@@ -384,11 +391,21 @@ fn wait_until_gone(pid: u32, program: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A port of 127.0.0.1 that is free now and that no other directory of this process will take soon: from
+/// below those that the kernel gives away, each in turn. Clients that outlive their server must not
+/// find another one there.
 fn free_port() -> Result<u16, Failure> {
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Failure::io("finding a free port"))?;
-    let address = listener.local_addr().map_err(Failure::io("reading a port"))?;
-    Ok(address.port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Different processes begin in different places.
+    let from = std::process::id().wrapping_mul(997);
+    for _ in 0..PORTS {
+        let step = from.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(PORT_MIN + step).expect("ports end below 32768");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Failure::Other("no port is free".to_owned()))
 }
 
 fn log_tail(path: &Path) -> String {
