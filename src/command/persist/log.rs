@@ -26,7 +26,9 @@ impl Server {
         let Some(log) = self.host.append_only_file_mut() else { return };
         let is_quiet = self.effects.bytes().is_empty();
         let is_due = log.deadline_ms().is_some_and(|at_ms| self.now.mono_ms() >= at_ms);
-        if is_quiet && !is_due && !is_held {
+        // A log that failed may have been replaced meanwhile, and nobody may write who would notice.
+        let has_failed = self.persistence.log_error.is_some();
+        if is_quiet && !is_due && !is_held && !has_failed {
             return;
         }
         let turn = self.effects.turn();
