@@ -186,9 +186,8 @@ impl<'a> Loader<'a> {
             Verdict::Cut { at, tail } if position == Position::Last => {
                 let (what, why) = match tail {
                     Tail::Torn => ("truncated", "aof-load-truncated is enabled"),
-                    Tail::Zeroes | Tail::Garbage => {
-                        ("corrupt", "aof-load-corrupt-tail-max-size allows it")
-                    }
+                    Tail::Zeroes => ("zeroed", "a loss of power leaves zeroes at its end"),
+                    Tail::Garbage => ("corrupt", "aof-load-corrupt-tail-max-size allows it"),
                 };
                 tracing::warn!("!!! Warning: short read while loading the AOF file {shown}!!!");
                 tracing::warn!("AOF {shown} loaded anyway because {why}");

@@ -89,7 +89,7 @@ pub fn replay<R: Read, E: Execute>(
                     Unit::Open => End::OpenUnit,
                 };
             }
-            Err(fault) => break end_of(fault, reader, valid_up_to),
+            Err(fault) => break end_of(fault, reader),
         }
         let offset = reader.offset();
         if unit == Unit::Closed {
@@ -107,12 +107,12 @@ pub fn replay<R: Read, E: Execute>(
     Ok(Replayed { valid_up_to, commands, end })
 }
 
-fn end_of<R: Read>(fault: Fault, reader: &mut Reader<R>, valid_up_to: u64) -> End {
+fn end_of<R: Read>(fault: Fault, reader: &mut Reader<R>) -> End {
     match fault {
         Fault::Torn => End::Torn,
         Fault::Io(error) => End::Unreadable(error),
-        // Zeroes that begin inside a command are not told from its bytes; those are garbage.
-        Fault::Garbage(garbage) if garbage.found == 0 && garbage.offset == valid_up_to => {
+        // They may begin inside a command, and inside an argument: where a page does.
+        Fault::Garbage(garbage) if garbage.found == 0 => {
             match reader.is_zero_from(garbage.offset) {
                 Ok(true) => End::Zeroes(garbage),
                 Ok(false) => End::Garbage(garbage),
@@ -201,7 +201,10 @@ pub fn judge(replayed: Replayed, len: u64, tolerance: Tolerance) -> Verdict {
             Torn::CutOff => Verdict::Cut { at, tail: Tail::Torn },
             Torn::Refused => Verdict::Refused(Refusal::Torn),
         },
-        End::Zeroes(_) if is_short => Verdict::Cut { at, tail: Tail::Zeroes },
+        // A loss of power leaves them where a file had grown and its data were on their way: torn, too.
+        End::Zeroes(_) if is_short || tolerance.torn == Torn::CutOff => {
+            Verdict::Cut { at, tail: Tail::Zeroes }
+        }
         End::Garbage(_) if is_short => Verdict::Cut { at, tail: Tail::Garbage },
         End::Zeroes(garbage) | End::Garbage(garbage) => Verdict::Refused(Refusal::Garbage(garbage)),
         End::Unreadable(error) => Verdict::Refused(Refusal::Unreadable(error)),
@@ -297,13 +300,25 @@ mod tests {
     }
 
     #[test]
+    fn zeroes_to_the_end_are_torn_wherever_they_begin() {
+        let whole = log(&["A", "COMMAND"]);
+        for cut in 11..whole.len() - 1 {
+            let zeroed = [&whole[..cut], &[0; 5000]].concat();
+            check(&zeroed, tolerance(Torn::CutOff, 0), "cut Zeroes at 11");
+            let more = [&zeroed[..], b"x"].concat();
+            let verdict = judge(run(&more), num::u64_of(more.len()), tolerance(Torn::CutOff, 0));
+            assert!(matches!(verdict, Verdict::Refused(_)), "{cut}: {verdict:?}");
+        }
+    }
+
+    #[test]
     fn garbage_is_cut_off_only_if_it_is_as_short_as_is_allowed() {
         let with_tail = |tail: &[u8]| [&log(&["A"])[..], tail].concat();
         check(&with_tail(b"!!!"), tolerance(Torn::CutOff, 0), "garbage at 11");
         check(&with_tail(b"!!!"), tolerance(Torn::CutOff, 2), "garbage at 11");
         check(&with_tail(b"!!!"), tolerance(Torn::CutOff, 3), "cut Garbage at 11");
-        check(&with_tail(&[0; 100]), tolerance(Torn::CutOff, 99), "garbage at 11");
-        check(&with_tail(&[0; 100]), tolerance(Torn::CutOff, 100), "cut Zeroes at 11");
+        check(&with_tail(&[0; 100]), tolerance(Torn::Refused, 99), "garbage at 11");
+        check(&with_tail(&[0; 100]), tolerance(Torn::Refused, 100), "cut Zeroes at 11");
         let inside = log(&["MULTI", "B"]);
         let inside = [&with_tail(&inside)[..], b"!"].concat();
         check(&inside, tolerance(Torn::CutOff, 100), "cut Garbage at 11");
