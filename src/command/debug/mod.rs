@@ -53,6 +53,15 @@ const ANY: usize = usize::MAX;
 /// The tools, in the order of HELP.
 const TOOLS: &[Tool] = &[
     Tool {
+        name: "AOF-FLUSH-SLEEP",
+        args: (1, 1),
+        run: delay_log,
+        help: &[
+            "AOF-FLUSH-SLEEP <microsec>",
+            "    Wait before each write to the append-only file.",
+        ],
+    },
+    Tool {
         name: "ASSERT",
         args: (0, 0),
         run: |ctx| crash(ctx, Crash::Assert),
@@ -280,6 +289,14 @@ fn reply_buffers(ctx: &mut Context<'_>) -> Outcome {
         Some(u64::try_from(ctx.integer(3)?).map_err(|_| Error::NOT_AN_INTEGER)?)
     };
     ctx.server.buffers.keep_for(keep);
+    ctx.ok()
+}
+
+fn delay_log(ctx: &mut Context<'_>) -> Outcome {
+    let micros = u64::try_from(ctx.integer(2)?).map_err(|_| Error::NOT_AN_INTEGER)?;
+    if let Some(log) = ctx.server.host.append_only_file_mut() {
+        log.set_write_delay(micros);
+    }
     ctx.ok()
 }
 

@@ -17,7 +17,11 @@ impl<D: Disk> AppendLog<D> {
     pub fn upgrade(&mut self) -> Result<(), ManifestFailure> {
         let filename = self.settings.filename.clone();
         let old = Path::new(OsStr::from_bytes(&filename));
-        let is_candidate = self.manifest.is_empty() || self.manifest.names_only(&filename);
+        // A manifest that names just the old file was written before a crash kept the file from being
+        // moved; if the file is in its place, what lies outside is somebody else's.
+        let was_cut_short = self.manifest.names_only(&filename)
+            && self.disk.len(&self.settings.path(&filename)).is_err();
+        let is_candidate = self.manifest.is_empty() || was_cut_short;
         if !is_candidate || self.disk.len(old).is_err() {
             return Ok(());
         }

@@ -293,6 +293,9 @@ impl Manifest {
 
     /// Adds a new log; its name.
     pub fn begin_log(&mut self, filename: &[u8]) -> Vec<u8> {
+        if self.logs.is_empty() && self.history.is_empty() {
+            self.log_seq = 0; // no file has any of the names
+        }
         self.log_seq = self.log_seq.saturating_add(1);
         let suffix = format!(".{}.incr.aof", self.log_seq);
         let name = [filename, suffix.as_bytes()].concat();
