@@ -53,7 +53,7 @@ impl<'a> Args<'a> {
     }
 
     /// All arguments from `start` on.
-    pub fn from(&self, start: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+    pub fn from(&self, start: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let args = *self;
         (start.min(args.len())..args.len()).map(move |index| args.at(index))
     }

@@ -11,6 +11,7 @@ pub mod hash;
 pub mod list;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 mod text;
 
@@ -22,6 +23,7 @@ pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
 pub use set::{Set, SetRef};
 pub use sorted_set::{SortedSet, SortedSetRef};
+pub use stream::Stream;
 pub use string::Str;
 pub use text::Text;
 
@@ -29,7 +31,9 @@ thin_payload! {
     /// Values with an allocation of their own.
     Heap, HeapRef {
         /// A string too long to embed.
-        Text(Box<Text>) = 2;
+        Text(Box<Text>) = 2,
+        /// A stream.
+        Stream(Box<Stream>) = 13;
         /// A list.
         List(List) = 3..=4,
         /// A set.
@@ -74,11 +78,14 @@ pub enum Type {
     SortedSet,
     /// A hash.
     Hash,
+    /// A stream.
+    Stream,
 }
 
 impl Type {
     /// All types.
-    pub const ALL: [Self; 5] = [Self::String, Self::List, Self::Set, Self::SortedSet, Self::Hash];
+    pub const ALL: [Self; 6] =
+        [Self::String, Self::List, Self::Set, Self::SortedSet, Self::Hash, Self::Stream];
 
     /// The name TYPE and SCAN use.
     pub const fn name(self) -> &'static str {
@@ -88,6 +95,7 @@ impl Type {
             Self::Set => "set",
             Self::SortedSet => "zset",
             Self::Hash => "hash",
+            Self::Stream => "stream",
         }
     }
 }
@@ -102,6 +110,7 @@ pub fn type_of(entry: &Entry) -> Type {
         ValueRef::Payload(HeapRef::Set(_)) => Type::Set,
         ValueRef::Payload(HeapRef::SortedSet(_)) => Type::SortedSet,
         ValueRef::Payload(HeapRef::Hash(_)) => Type::Hash,
+        ValueRef::Payload(HeapRef::Stream(_)) => Type::Stream,
     }
 }
 
@@ -117,6 +126,7 @@ pub fn encoding_of(entry: &Entry) -> &'static str {
         ValueRef::Payload(HeapRef::Set(set)) => set.encoding_name(),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.encoding(),
         ValueRef::Payload(HeapRef::Hash(hash)) => hash.encoding(),
+        ValueRef::Payload(HeapRef::Stream(_)) => "stream",
     }
 }
 
@@ -130,6 +140,7 @@ pub fn memory_bytes(entry: &Entry, samples: usize) -> usize {
         ValueRef::Payload(HeapRef::Set(set)) => set.memory_bytes(samples),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.memory_bytes(),
         ValueRef::Payload(HeapRef::Hash(hash)) => hash.memory_bytes(samples),
+        ValueRef::Payload(HeapRef::Stream(stream)) => stream.memory_bytes(samples),
     };
     entry.allocated_bytes() + own
 }
@@ -149,6 +160,9 @@ pub fn copy_of(entry: &Entry, key: &[u8], access: u32, expiry: Option<i64>) -> E
             NewValue::Payload(Heap::SortedSet(set.duplicate()))
         }
         ValueRef::Payload(HeapRef::Hash(hash)) => NewValue::Payload(Heap::Hash(hash.duplicate())),
+        ValueRef::Payload(HeapRef::Stream(stream)) => {
+            NewValue::Payload(Heap::Stream(Box::new(stream.clone())))
+        }
     };
     Entry::new(key, value, access, expiry)
 }
@@ -163,6 +177,7 @@ pub fn free_effort(entry: &Entry) -> usize {
         ValueRef::Payload(HeapRef::Set(set)) => set.free_effort(),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.free_effort(),
         ValueRef::Payload(HeapRef::Hash(hash)) => hash.free_effort(),
+        ValueRef::Payload(HeapRef::Stream(stream)) => stream.free_effort(),
     }
 }
 
@@ -177,6 +192,7 @@ pub fn table_of(entry: &Entry) -> Option<&dyn Loader> {
         | ValueRef::Payload(
             HeapRef::Text(_)
             | HeapRef::List(_)
+            | HeapRef::Stream(_)
             | HeapRef::Set(SetRef::Integers(_) | SetRef::Listing(_))
             | HeapRef::Hash(HashRef::Pack(_) | HashRef::ExpiringPack(_))
             | HeapRef::SortedSet(SortedSetRef::Packed(_)),

@@ -29,7 +29,11 @@ impl<'a> Str<'a> {
             ValueRef::Embedded(bytes) => Some(Self::Bytes(bytes)),
             ValueRef::Payload(HeapRef::Text(text)) => Some(Self::Bytes(text.as_slice())),
             ValueRef::Payload(
-                HeapRef::List(_) | HeapRef::Set(_) | HeapRef::Hash(_) | HeapRef::SortedSet(_),
+                HeapRef::List(_)
+                | HeapRef::Set(_)
+                | HeapRef::Hash(_)
+                | HeapRef::SortedSet(_)
+                | HeapRef::Stream(_),
             ) => None,
         }
     }

@@ -8,7 +8,8 @@ use crate::base::{float, num};
 use crate::command::{Context, Outcome};
 use crate::ds::listpack::Digits;
 use crate::value::list::Direction;
-use crate::value::{Entry, HashRef, ListRef, SetRef, SortedSetRef, Str, Type, type_of};
+use crate::value::stream::StreamId;
+use crate::value::{Entry, HashRef, ListRef, SetRef, SortedSetRef, Str, Stream, Type, type_of};
 use sha1::{Digest as _, Sha1};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,7 @@ impl Digest {
             Type::Set => 2,
             Type::SortedSet => 3,
             Type::Hash => 4,
+            Type::Stream => 6,
         };
         self.mix(&number.to_be_bytes());
         if let Some(string) = Str::of(entry) {
@@ -60,6 +62,8 @@ impl Digest {
             }
         } else if let Some(hash) = HashRef::of(entry) {
             self.add_hash(hash);
+        } else if let Some(stream) = Stream::of(entry) {
+            self.add_stream(stream);
         }
         if entry.expiry().is_some() {
             self.xor(b"!!expire!!");
@@ -76,6 +80,17 @@ impl Digest {
                 digest.xor(b"!!hexpire!!");
             }
             self.xor(&digest.0);
+        }
+    }
+
+    fn add_stream(&mut self, stream: &Stream) {
+        let mut digits = Digits::new();
+        for (id, fields) in stream.log.range(StreamId::MIN, StreamId::MAX) {
+            self.mix(format!("{}.{}", id.ms, id.seq).as_bytes());
+            for (name, value) in fields {
+                self.mix(name.text(&mut digits));
+                self.mix(value.text(&mut digits));
+            }
         }
     }
 }

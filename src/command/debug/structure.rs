@@ -89,6 +89,7 @@ fn listpack_of(entry: &Entry) -> Option<&Listpack> {
             HeapRef::Text(_)
             | HeapRef::List(ListRef::Linked(_))
             | HeapRef::Set(SetRef::Integers(_) | SetRef::Table(_))
+            | HeapRef::Stream(_)
             | HeapRef::SortedSet(SortedSetRef::Scored(_))
             | HeapRef::Hash(HashRef::Table(_)),
         ) => None,

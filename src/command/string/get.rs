@@ -72,7 +72,10 @@ pub(super) fn reply_part(
                 let bytes = text.share().expect("a part is long, so the whole is");
                 out.bulk_shared(&bytes.slice(range));
             }
-            Some(Heap::List(_) | Heap::Set(_) | Heap::Hash(_) | Heap::SortedSet(_)) | None => {
+            Some(
+                Heap::List(_) | Heap::Set(_) | Heap::Hash(_) | Heap::SortedSet(_) | Heap::Stream(_),
+            )
+            | None => {
                 unreachable!("a string too long to embed lives outside its entry")
             }
         }

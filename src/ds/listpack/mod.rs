@@ -184,6 +184,21 @@ impl Listpack {
         self.splice_all(self.end(), elements);
     }
 
+    /// Puts several elements behind all others, in their order, in one step, without a place to collect
+    /// them.
+    #[inline]
+    pub fn push_back_iter<'e>(&mut self, elements: impl Iterator<Item = Element<'e>> + Clone) {
+        let (mut len, mut count) = (0, 0);
+        for element in elements.clone() {
+            len += element.encoded_len();
+            count += 1;
+        }
+        self.buffer.splice(self.end(), 0, len, |gap| {
+            elements.for_each(|element| put(gap, &Encoded::of(element)));
+        });
+        self.recount(0, count);
+    }
+
     /// Puts several elements in front of the one at `at`, in their order, in one step. O(bytes).
     /// Gives the place of the first.
     pub fn insert_all_before(&mut self, at: Cursor, elements: &[Element<'_>]) -> Cursor {
@@ -209,7 +224,16 @@ impl Listpack {
     /// Puts another element at the place of the one at `at`. O(bytes).
     #[inline]
     pub fn replace<'e>(&mut self, at: Cursor, element: impl Into<Element<'e>>) {
-        self.splice_one(at.0, self.element_len(at), 1, element.into());
+        self.expect_place(at.0);
+        let new = Encoded::of(element.into());
+        let old_len = self.element_len(at);
+        if old_len == new.size_with_backlen() {
+            // Equal sizes have equal backlens, which follow.
+            self.buffer.overwrite(at.0, new.head());
+            self.buffer.overwrite(at.0 + new.head().len(), new.body());
+        } else {
+            self.buffer.splice(at.0, old_len, new.size_with_backlen(), |gap| put(gap, &new));
+        }
     }
 
     /// Removes the element at `at`; gives the place of the next one. O(bytes).

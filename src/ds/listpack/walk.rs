@@ -34,6 +34,21 @@ impl Listpack {
         skip(&self.as_bytes()[at.0..])
     }
 
+    /// Offset of what an iterator over the last elements has still to come, bytes.
+    #[inline]
+    #[must_use]
+    pub fn bytes_before(&self, rest: &Iter<'_>) -> usize {
+        self.end().saturating_sub(rest.bytes_left())
+    }
+
+    /// The place of the element at this offset, which a walk came by; `None` for the end. If no element
+    /// begins there, using the place may panic or yield nonsense.
+    #[inline]
+    #[must_use]
+    pub fn cursor_at(&self, offset: usize) -> Option<Cursor> {
+        self.at(offset)
+    }
+
     /// The element at this offset, unless it is the end.
     #[inline]
     pub(super) fn at(&self, offset: usize) -> Option<Cursor> {
@@ -182,8 +197,8 @@ impl<'a> IntoIterator for &'a Listpack {
     }
 }
 
-/// Elements in order.
-#[derive(Clone, Debug)]
+/// Elements in order, from either end.
+#[derive(Clone, Debug, Default)]
 pub struct Iter<'a> {
     /// The elements still to come.
     rest: &'a [u8],
@@ -208,6 +223,61 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 impl std::iter::FusedIterator for Iter<'_> {}
+
+impl DoubleEndedIterator for Iter<'_> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let last = self.rest.split_off(self.last_at()..)?;
+        Some(element::decode(last).0)
+    }
+}
+
+impl<'a> Iter<'a> {
+    /// Bytes of the elements still to come.
+    #[inline]
+    #[must_use]
+    pub const fn bytes_left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Takes the next `count` elements as an iterator of their own; `None`, and takes nothing, if there
+    /// are fewer. O(count).
+    #[inline]
+    pub fn take_front(&mut self, count: usize) -> Option<Self> {
+        let mut end = 0;
+        for _ in 0..count {
+            if end == self.rest.len() {
+                return None;
+            }
+            end += skip(&self.rest[end..]);
+        }
+        self.rest.split_off(..end).map(|rest| Self { rest })
+    }
+
+    /// Takes the last `count` elements as an iterator of their own; `None`, and takes nothing, if there
+    /// are fewer. O(count).
+    #[inline]
+    pub fn take_back(&mut self, count: usize) -> Option<Self> {
+        let mut before = self.clone();
+        for _ in 0..count {
+            if before.rest.is_empty() {
+                return None;
+            }
+            before.rest = &before.rest[..before.last_at()];
+        }
+        self.rest.split_off(before.rest.len()..).map(|rest| Self { rest })
+    }
+
+    /// Offset of the last element, which there is.
+    #[inline]
+    fn last_at(&self) -> usize {
+        let size = element::size_before(self.rest).expect("elements are well formed");
+        self.rest.len() - size - element::backlen_len(size)
+    }
+}
 
 /// Elements in reverse order.
 #[derive(Clone, Debug)]

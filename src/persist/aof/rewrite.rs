@@ -9,7 +9,7 @@ use crate::ds::listpack::Digits;
 use crate::persist::Progress;
 use crate::store::Keyspace;
 use crate::value::list::Direction;
-use crate::value::{Entry, HashRef, ListRef, SetRef, SortedSetRef, Str};
+use crate::value::{Entry, HashRef, ListRef, SetRef, SortedSetRef, Str, Stream};
 use bytes::Bytes;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -170,6 +170,9 @@ impl<W: Write> Log<'_, W> {
             self.sorted_set(key, set)?;
         } else if let Some(hash) = HashRef::of(entry) {
             self.hash(key, hash)?;
+        } else if Stream::of(entry).is_some() {
+            let text = "streams are not written to files yet";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
         if let Some(at_ms) = entry.expiry() {
             self.count(b'*', 3);

@@ -39,6 +39,8 @@ pub(super) enum Layout<'a> {
     PackedHash(&'a Listpack),
     /// A large one, or one that had fields with an expiry.
     Hash(HashRef<'a>),
+    /// A stream.
+    Stream,
     /// A small hash with fields that expire.
     PackedExpiringHash {
         /// Its fields.
@@ -76,6 +78,7 @@ impl<'a> Layout<'a> {
                 Self::SortedSet(set)
             }
             ValueRef::Payload(HeapRef::Hash(hash)) => Self::of_hash(hash),
+            ValueRef::Payload(HeapRef::Stream(_)) => Self::Stream,
         }
     }
 
@@ -102,6 +105,7 @@ impl<'a> Layout<'a> {
             Self::SortedSet(_) => kind::ZSET_2,
             Self::PackedHash(_) => kind::HASH_LISTPACK,
             Self::Hash(_) => kind::HASH,
+            Self::Stream => kind::STREAM_LISTPACKS_2,
             Self::PackedExpiringHash { .. } => kind::HASH_LISTPACK_EX,
             Self::ExpiringHash { .. } => kind::HASH_METADATA,
         }
@@ -119,7 +123,8 @@ impl<'a> Layout<'a> {
             | Self::PackedSortedSet(_)
             | Self::SortedSet(_)
             | Self::PackedHash(_)
-            | Self::Hash(_) => VERSION_WRITTEN,
+            | Self::Hash(_)
+            | Self::Stream => VERSION_WRITTEN,
             Self::PackedExpiringHash { .. } | Self::ExpiringHash { .. } => VERSION_FIELD_EXPIRY,
         }
     }
@@ -140,6 +145,10 @@ impl<'a> Layout<'a> {
             Self::PackedSortedSet(pack) | Self::PackedHash(pack) => out.string(pack.as_bytes()),
             Self::SortedSet(set) => write_sorted_set(out, set),
             Self::Hash(hash) => write_hash(out, hash),
+            Self::Stream => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "streams are not written to files yet",
+            )),
             Self::PackedExpiringHash { fields, first_ms } => {
                 out.time_ms(first_ms);
                 out.string(fields.as_bytes())

@@ -117,7 +117,7 @@ impl Gathered {
             Type::SortedSet => {
                 gathered.take_sorted(SortedSetRef::of(&entry).ok_or_else(wrong)?, options);
             }
-            Type::String | Type::Hash => return Err(Error::WRONG_TYPE),
+            Type::String | Type::Hash | Type::Stream => return Err(Error::WRONG_TYPE),
         }
         Ok(gathered)
     }

@@ -116,6 +116,7 @@ fn items_of(entry: &Entry) -> Option<u64> {
         ValueRef::Payload(HeapRef::Set(set)) => set.len(),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.len(),
         ValueRef::Payload(HeapRef::Hash(hash)) => hash.len(),
+        ValueRef::Payload(HeapRef::Stream(stream)) => return Some(stream.log.len()),
     };
     Some(num::u64_of(count))
 }

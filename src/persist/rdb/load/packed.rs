@@ -93,7 +93,7 @@ const fn bad(code: u8) -> &'static str {
 
 fn is_empty(heap: &Heap) -> bool {
     match heap {
-        Heap::Text(_) => false,
+        Heap::Text(_) | Heap::Stream(_) => false,
         Heap::List(list) => list.is_empty(),
         Heap::Set(set) => set.is_empty(),
         Heap::SortedSet(set) => set.is_empty(),

@@ -10,6 +10,7 @@ use crate::persist::rdb::Reason;
 use crate::persist::rdb::format::{kind, opcode};
 use crate::persist::rdb::old::ziplist::tests::ziplist;
 use crate::value::list::Direction;
+use crate::value::stream::StreamId;
 use crate::value::{
     self, Entry, HashRef, HeapRef, ListRef, SetRef, SortedSetRef, Str, Type, ValueRef,
 };
@@ -91,6 +92,15 @@ fn describe(entry: &Entry) -> String {
                     (field.name.text(&mut digits.0), field.value.text(&mut digits.1));
                 let expiry = field.expiry.map_or(String::new(), |at_ms| format!("@{at_ms}"));
                 push([name, b"=", value, expiry.as_bytes()].concat());
+            }
+        }
+        Type::Stream => {
+            let stream = value::Stream::of(entry).expect("a stream");
+            for (id, fields) in stream.log.range(StreamId::MIN, StreamId::MAX) {
+                push(id.to_string().into_bytes());
+                fields.for_each(|(name, value)| {
+                    push([name.to_vec(), b"=".to_vec(), value.to_vec()].concat());
+                });
             }
         }
     }
