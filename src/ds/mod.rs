@@ -7,6 +7,7 @@ pub mod intset;
 pub mod listpack;
 pub mod lzf;
 pub mod quicklist;
+pub mod rax;
 pub mod size_class;
 pub mod skiplist;
 pub mod unlzf;
