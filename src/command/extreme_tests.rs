@@ -5,6 +5,7 @@
 
 use super::context::KeyHashes;
 use super::dispatch::{self, Flow};
+use super::persist::Conditions;
 use super::spec::{Arg, ArgType};
 use super::testing::Bench;
 use super::{Command, FAMILIES};
@@ -129,6 +130,7 @@ fn run<W: AsRef<[u8]>>(bench: &mut Bench, words: &[W]) -> usize {
     session.db = 0;
     server.pause = None;
     server.shutdown = None;
+    server.conditions = Conditions::default();
     server.keyspace.take_garbage();
     let bytes = session.output.pending_bytes();
     session.output.clear();

@@ -46,6 +46,9 @@ impl Node {
         if self.server.persistence.loading.is_some() {
             self.server.look_after_loading();
         }
+        if self.server.shutdown.is_some() {
+            return 0;
+        }
         self.end_pause(now);
         self.end_waits(now);
         self.resume_served(now);

@@ -37,6 +37,24 @@ pub fn daemonize() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the log says what is taken away before the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// It does.
+    Logged,
+    /// It does not: what keeps the server from starting is the last line.
+    Silent,
+}
+
+impl Farewell {
+    /// Says a line, if lines are said.
+    pub fn say(self, line: &str) {
+        if self == Self::Logged {
+            tracing::info!("{line}");
+        }
+    }
+}
+
 /// The file that holds this process's id.
 #[derive(Debug)]
 pub struct PidFile {
@@ -58,10 +76,10 @@ impl PidFile {
     }
 
     /// Removes it, unless another process has written its own meanwhile.
-    pub fn remove(self) {
+    pub fn remove(self, farewell: Farewell) {
         let ours = format!("{}\n", self.pid);
         if fs::read_to_string(&self.path).is_ok_and(|text| text == ours) {
-            tracing::info!("Removing the pid file.");
+            farewell.say("Removing the pid file.");
             if let Err(error) = fs::remove_file(&self.path) {
                 tracing::warn!("Could not remove the pid file: {}", errno::text(&error));
             }
@@ -81,7 +99,7 @@ mod tests {
         fs::write(&path, "a longer text that was there before\n").unwrap();
         let file = PidFile::create(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
-        file.remove();
+        file.remove(Farewell::Logged);
         assert!(!path.exists());
         PidFile::create(&scratch.path().join("none/server.pid")).unwrap_err();
     }
@@ -92,7 +110,7 @@ mod tests {
         let path = scratch.path().join("server.pid");
         let file = PidFile::create(&path).unwrap();
         fs::write(&path, "1\n").unwrap();
-        file.remove();
+        file.remove(Farewell::Logged);
         assert!(path.exists());
     }
 

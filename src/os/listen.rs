@@ -1,5 +1,6 @@
 //! Listening sockets: every address of `bind`, and the Unix socket.
 
+use super::daemon::Farewell;
 use super::errno;
 use super::stream::Stream;
 use crate::config::{Absence, BindAddress};
@@ -220,9 +221,9 @@ impl Listener {
     }
 
     /// Removes the Unix socket from the file system.
-    pub fn unlink(&self) {
+    pub fn unlink(&self, farewell: Farewell) {
         if let Socketed::Unix(_, path) = &self.socket {
-            tracing::info!("Removing the unix socket file.");
+            farewell.say("Removing the unix socket file.");
             let _ = fs::remove_file(path); // perhaps somebody else removed it
         }
     }

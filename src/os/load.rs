@@ -20,7 +20,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Data, and the append-only file that goes on from them.
@@ -35,7 +36,7 @@ pub struct Outcome {
 /// A load that was begun.
 #[derive(Debug)]
 pub struct Load {
-    thread: Option<JoinHandle<Result<Outcome, String>>>,
+    outcome: Receiver<Result<Outcome, String>>,
     progress: Arc<Progress>,
     total_bytes: u64,
 }
@@ -72,18 +73,20 @@ impl Load {
         let progress = Arc::new(Progress::new());
         let (shared, config) = (Arc::clone(&progress), config.clone());
         signal::set_phase(Phase::Loading);
+        let (sender, receiver) = mpsc::sync_channel(1);
         let work = move || {
             // Kept for a crash report; without one the thread still does its work.
             let _stack = AlternateStack::install();
             let outcome = load(snapshot, log, &config, keyspace, &shared);
             memory::settle_thread();
+            // Nobody waits for it any more if the server was told to end meanwhile.
+            let _ = sender.send(outcome);
             // The reactor would find out by itself, a little later.
             let _ = waker.wake();
-            outcome
         };
         let thread = thread::Builder::new().name("load".to_owned()).spawn(work);
-        let thread = thread.map_err(|error| format!("Can't start a thread to load: {error}"))?;
-        Ok(Self { thread: Some(thread), progress, total_bytes })
+        thread.map_err(|error| format!("Can't start a thread to load: {error}"))?;
+        Ok(Self { outcome: receiver, progress, total_bytes })
     }
 
     /// How far it is.
@@ -98,10 +101,15 @@ impl Load {
 
     /// What it brought, once it is over.
     pub fn take(&mut self) -> Option<Result<Outcome, String>> {
-        let thread = self.thread.take_if(|thread| thread.is_finished())?;
+        let outcome = match self.outcome.try_recv() {
+            Ok(outcome) => outcome,
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => {
+                Err("The thread that loads the data has ended".to_owned())
+            }
+        };
         signal::set_phase(Phase::Serving);
-        let outcome = thread.join();
-        Some(outcome.unwrap_or_else(|_| Err("The thread that loads the data has ended".to_owned())))
+        Some(outcome)
     }
 }
 

@@ -171,6 +171,12 @@ impl Reactor {
 
     fn turn(&mut self, events: &mut Events) -> io::Result<Turn> {
         let node_wait_ms = self.node.tick(self.now());
+        if self.node.server.shutdown.is_some() {
+            // What is still in the sockets will not be executed.
+            self.refuse_all();
+            self.flush();
+            return Ok(Turn::Shutdown);
+        }
         self.flush();
         match self.poll.poll(events, Some(self.wait(node_wait_ms))) {
             Ok(()) => {}
@@ -187,8 +193,7 @@ impl Reactor {
         }
         self.accept_waiting();
         if self.node.server.shutdown.is_some() {
-            // A client that sees its connection end finds that there is no server any more.
-            self.listeners.borrow().iter().for_each(Listener::refuse_all);
+            self.refuse_all();
         }
         self.flush();
         self.count_turn(commands_before);
@@ -196,6 +201,11 @@ impl Reactor {
             ended = Turn::Shutdown;
         }
         Ok(ended)
+    }
+
+    /// Takes no more connections: a client that sees its own end finds that there is no server.
+    fn refuse_all(&self) {
+        self.listeners.borrow().iter().for_each(Listener::refuse_all);
     }
 
     /// How long there is nothing to do unless a socket changes.

@@ -2,7 +2,7 @@
 
 use super::aof::{AppendLog, RealDisk};
 use super::crash::{self, CrashLog};
-use super::daemon::{self, PidFile};
+use super::daemon::{self, Farewell, PidFile};
 use super::host::{self, Machine, Parts};
 use super::kernel::{self, HugePages};
 use super::load::Load;
@@ -111,13 +111,16 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
     let (mut reactor, listeners) = build(&loaded, machine, &signals)?;
     let status = run(&mut reactor, &signals)?;
     supervisor.notify(Notice::Stopping);
+    let farewell = if status == 0 { Farewell::Logged } else { Farewell::Silent };
     if let Some(pid_file) = pid_file {
-        pid_file.remove();
+        pid_file.remove(farewell);
     }
     for listener in listeners.borrow().iter() {
-        listener.unlink();
+        listener.unlink(farewell);
     }
-    tracing::warn!("Redis is now ready to exit, bye bye...");
+    if farewell == Farewell::Logged {
+        tracing::warn!("Redis is now ready to exit, bye bye...");
+    }
     std::mem::forget(reactor); // the system takes the data back at once, not value by value
     Ok(status)
 }

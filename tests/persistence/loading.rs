@@ -3,6 +3,7 @@
 use crate::common::{Client, Server, scratch};
 use crate::{files, info, signal, wait_for_info};
 use std::fs;
+use std::process::Command;
 use std::rc::Rc;
 
 #[test]
@@ -66,4 +67,35 @@ fn an_unreadable_snapshot_stops_the_start() {
     let mut server = Server::starting_in(&dir, &[]);
     assert_eq!(server.wait_for_exit().code(), Some(1));
     assert!(server.log().contains("dump.rdb"), "{}", server.log());
+}
+
+#[test]
+fn what_is_wrong_with_a_log_is_the_last_line_and_no_signal_saves_over_the_snapshot() {
+    let folder = "appendonlydir";
+    let logs = ["*1\r\n$7\r\nNOTHING\r\n", "*1\r\n!", "*2\r\n$3\r\nDEL"];
+    for (log, signals) in logs.into_iter().flat_map(|log| [(log, false), (log, true)]) {
+        let dir = Rc::new(scratch());
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("dump.rdb"), "somebody may still want it").unwrap();
+        fs::create_dir(path(folder)).unwrap();
+        let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
+        fs::write(path("appendonlydir/appendonly.aof.manifest"), manifest).unwrap();
+        fs::write(path("appendonlydir/appendonly.aof.1.incr.aof"), log).unwrap();
+        let options = ["--appendonly", "yes", "--aof-load-truncated", "no", "--save", "1 1"];
+        let mut server = Server::starting_in(&dir, &options);
+        if signals {
+            server.wait_for_log("Server initialized");
+            // While it loads, or while it ends, if it has not ended.
+            let _ = Command::new("kill").args(["-s", "TERM", &server.pid().to_string()]).output();
+        }
+        let status = server.wait_for_exit().code();
+        let log = server.log();
+        let is_told = log.contains("Received");
+        assert!(status == Some(1) || is_told && signals, "{status:?}: {log}");
+        if status == Some(1) {
+            let last = log.lines().rfind(|line| !line.contains("signal-handler")).unwrap();
+            assert!(last.contains("# Fatal error loading the DB from appendonlydir"), "{log}");
+        }
+        assert_eq!(fs::read(path("dump.rdb")).unwrap(), b"somebody may still want it", "{log}");
+    }
 }

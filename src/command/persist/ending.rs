@@ -43,6 +43,9 @@ impl Server {
     /// # Errors
     /// The data could not be saved; the log says why.
     pub fn end(&mut self, ending: Ending) -> Result<(), NotSaved> {
+        if self.shutdown.is_some() {
+            return Ok(()); // it ends already, perhaps because there are no data that could be saved
+        }
         tracing::warn!("User requested shutdown...");
         self.stop_children(ending)?;
         let is_loading = self.conditions.contains(Conditions::LOADING);
@@ -61,9 +64,15 @@ impl Server {
                 tracing::warn!("Error trying to save the DB, but exiting.");
             }
         }
-        self.shutdown = Some(Shutdown { status: 0 });
+        self.stop(Shutdown { status: 0 });
         self.end_log();
         Ok(())
+    }
+
+    /// Lets the reactor end after this turn. From now on nothing is executed.
+    pub(super) fn stop(&mut self, shutdown: Shutdown) {
+        self.shutdown = Some(shutdown);
+        self.conditions.insert(Conditions::ENDING);
     }
 
     /// Notes that a signal asks for the end, which comes with the next periodic work.

@@ -112,17 +112,19 @@ impl Server {
     /// Takes over the data once they are loaded; called often while they are not.
     pub fn look_after_loading(&mut self) {
         let Some(outcome) = self.host.take_loaded() else { return };
-        self.conditions.remove(Conditions::LOADING);
-        self.persistence.loading = None;
         match outcome {
             Ok(loaded) => {
+                self.conditions.remove(Conditions::LOADING);
+                self.persistence.loading = None;
                 self.adopt(loaded);
                 self.follow_log();
                 self.host.announce_ready();
             }
             Err(reason) => {
+                // To whoever asks, it is loading to the end: there are no data, and none are to be saved
+                // over those that could not be read.
                 tracing::warn!("{reason}");
-                self.shutdown = Some(Shutdown { status: 1 });
+                self.stop(Shutdown { status: 1 });
             }
         }
     }
@@ -135,5 +137,34 @@ impl Server {
         self.persistence.loaded_keys = loaded.keys;
         self.persistence.loaded_expired = loaded.expired;
         self.drop_garbage();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::persist::{Ending, Save, Unsaved};
+    use crate::command::testing::{Bench, FakeHost};
+    use crate::config::Config;
+    use crate::persist::Progress;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    #[test]
+    fn nothing_is_executed_or_saved_when_the_data_cannot_be_loaded() {
+        let mut host =
+            FakeHost { loaded: Some(Err("they are corrupt".into())), ..FakeHost::default() };
+        host.files.insert(Path::new("dump.rdb").into(), b"what cannot be read".to_vec());
+        let mut bench = Bench::on(host, Config::default());
+        bench.server.begin_loading(Arc::new(Progress::new()), 1);
+        bench.server.look_after_loading();
+        assert_eq!(bench.server.shutdown.map(|shutdown| shutdown.status), Some(1));
+        let refused = "-ERR The server is shutting down";
+        bench.check("SET k v; SAVE; SHUTDOWN SAVE; PING", &[refused; 4].join(" "));
+        // A signal that arrives now.
+        bench.server.ask_to_end(Ending { save: Save::Yes, unsaved: Unsaved::Stay });
+        bench.server.end_if_asked();
+        assert_eq!(bench.server.shutdown.map(|shutdown| shutdown.status), Some(1));
+        let kept = bench.server.host.read_file(Path::new("dump.rdb")).expect("it is still there");
+        assert_eq!(kept, b"what cannot be read");
     }
 }

@@ -20,6 +20,9 @@ bitflags! {
         const SNAPSHOT_FAILED = 1 << 1;
         /// The append-only file cannot be written.
         const LOG_FAILED = 1 << 2;
+        /// The server ends after this turn. What is changed now would not be in the snapshot written
+        /// before the end.
+        const ENDING = 1 << 3;
     }
 }
 
@@ -139,6 +142,9 @@ impl Server {
              (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
              RDB error.",
         );
+        if self.conditions.contains(Conditions::ENDING) {
+            return Err(Error::fixed("ERR The server is shutting down"));
+        }
         let writes = spec.flags.contains(Flags::WRITE) || spec.name == "ping";
         let config = &self.config;
         let stops_writes = config.stop_writes_on_bgsave_error && !config.save.is_empty();
