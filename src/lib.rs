@@ -17,6 +17,8 @@ pub mod store;
 
 pub mod persist;
 
+pub mod pubsub;
+
 pub mod session;
 
 pub mod command;

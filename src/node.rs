@@ -17,6 +17,7 @@ mod waits;
 use crate::base::{num, quote};
 use crate::command::context::KeyHashes;
 use crate::command::dispatch::{self, Flow};
+use crate::command::pubsub;
 use crate::command::server::{Now, Server};
 use crate::resp::parse::{Incomplete, Limits, ProtocolError, Trust};
 use crate::resp::{Args, Assembly, Fed, OwnedArgs};
@@ -68,6 +69,7 @@ impl Node {
     pub fn disconnected(&mut self, index: usize) {
         let Some(mut session) = self.server.sessions.remove(index) else { return };
         self.server.end_wait(&mut session);
+        pubsub::unsubscribe_from_all(&mut self.server, &mut session);
         if session.flags.contains(SessionFlags::PAUSED) {
             self.server.paused.retain(|&paused| paused != index);
             self.server.resumable.retain(|&resumable| resumable != index);

@@ -4,7 +4,7 @@
 
 /// Capacity of a buffer when it is first lent, bytes.
 const BUFFER_BYTES: usize = 16 * 1024;
-/// Buffers that grew beyond this are not kept, bytes.
+/// Buffers that grew beyond this are not kept, nor are smaller ones than those lent, bytes.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// Buffers kept at most.
 const BUFFERS_MAX: usize = 256;
@@ -41,7 +41,8 @@ impl ReplyBuffers {
     /// Takes a buffer back that is empty again.
     #[inline]
     pub fn give_back(&mut self, buffer: Vec<u8>) {
-        if buffer.capacity() <= BUFFER_BYTES_MAX && self.free.len() < BUFFERS_MAX {
+        let is_whole = (BUFFER_BYTES..=BUFFER_BYTES_MAX).contains(&buffer.capacity());
+        if is_whole && self.free.len() < BUFFERS_MAX {
             self.free.push(buffer);
         }
     }

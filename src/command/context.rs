@@ -7,7 +7,7 @@ use super::{Error, Outcome};
 use crate::base::num;
 use crate::resp::{Args, Output};
 use crate::session::{Session, SessionFlags};
-use crate::store::{Key, Scope, Touch};
+use crate::store::{Event, Key, Scope, Touch};
 
 /// Hashes of a command's fixed keys, computed ahead; empty if they were not.
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,6 +105,12 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn is_word(&self, index: usize, word: &str) -> bool {
         self.args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// Notes what the command did to a key of the client's database, for whoever wants to hear of it.
+    #[inline]
+    pub fn note(&mut self, key: Key<'_>, event: Event) {
+        self.server.keyspace.note(self.session.db, key, event);
     }
 
     /// Replies `+OK`.

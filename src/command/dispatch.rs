@@ -2,8 +2,8 @@
 //! count it.
 
 use super::context::{Context, KeyHashes};
-use super::effects;
 use super::error::printed;
+use super::events;
 use super::server::{PauseKind, Server};
 use super::spec::Flags;
 use super::table::{CommandId, CommandTable, Registered};
@@ -11,8 +11,8 @@ use super::{Error, Handler, Outcome};
 use crate::base::num;
 use crate::config::Permission;
 use crate::resp::parse::Trust;
-use crate::resp::{Args, Output};
-use crate::session::{Closing, ReplyMode, Session};
+use crate::resp::{Args, Output, Protocol};
+use crate::session::{Closing, ReplyMode, Session, SessionFlags};
 
 /// Longest part of an unknown command that its error repeats, bytes.
 const UNKNOWN_TEXT_MAX: usize = 128;
@@ -67,6 +67,9 @@ pub fn execute(
     let mut ctx = Context { args, session, server, id, hashes };
     let outcome = call(handler, &mut ctx);
     if session.blocked.is_some() {
+        if !server.pushes.is_empty() {
+            server.send_pushes(session);
+        }
         return (Flow::Blocked, started); // counted when it gets its reply
     }
     let ended = finish(server, session, id, started, outcome);
@@ -76,13 +79,21 @@ pub fn execute(
     if session.reply_mode != ReplyMode::On || session.closing == Closing::Now {
         settle_reply_mode(session, point);
     }
+    if !server.pushes.is_empty() {
+        server.send_pushes(session);
+    }
     (Flow::Done, ended)
 }
 
-/// Runs a command's code; what it changed is recorded if somebody listens.
+/// Runs a command's code; what it changed is recorded and told if somebody listens.
 #[inline]
 fn call(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
-    if ctx.server.effects.wanted() { effects::run(handler, ctx) } else { handler(ctx) }
+    let server = &*ctx.server;
+    if server.effects.wanted() | server.keyspace.events.wanted() {
+        events::run(handler, ctx)
+    } else {
+        handler(ctx)
+    }
 }
 
 /// Whether a name begins a line of a web request: a browser that some page told to post to this port
@@ -143,6 +154,9 @@ pub fn execute_again(
     }
     finish(server, session, id, started, outcome);
     settle_reply_mode(session, point);
+    if !server.pushes.is_empty() {
+        server.send_pushes(session);
+    }
     Served::Yes
 }
 
@@ -279,6 +293,9 @@ fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
     if flags.contains(Flags::PROTECTED) && !is_permitted(server, session, id) {
         return Err(not_permitted(server.commands.get(id).command.spec.name));
     }
+    if session.flags.contains(SessionFlags::SUBSCRIBED) && !may_subscriber(server, session, id) {
+        return Err(not_for_subscribers(server.commands.get(id).full_name));
+    }
     if flags.contains(Flags::DENYOOM) && is_out_of_memory(server) {
         return Err(Error::OUT_OF_MEMORY);
     }
@@ -309,6 +326,24 @@ fn not_permitted(name: &str) -> Error {
          can run it from a local connection, otherwise you need to set this option in the \
          configuration file, and then restart the server.",
         name.to_ascii_uppercase()
+    ))
+}
+
+/// Whether a client that listens to channels may execute a command. In RESP3 messages can be told from
+/// replies, so that it may execute any.
+#[cold]
+fn may_subscriber(server: &Server, session: &Session, id: CommandId) -> bool {
+    let name = server.commands.get(id).full_name;
+    session.output.protocol == Protocol::Resp3
+        || name.ends_with("subscribe")
+        || matches!(name, "ping" | "quit" | "reset")
+}
+
+#[cold]
+fn not_for_subscribers(name: &str) -> Error {
+    Error::new(format!(
+        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+         are allowed in this context"
     ))
 }
 

@@ -277,7 +277,7 @@ impl Recorder<'_> {
 /// Executes a command's code and records what it changed.
 pub(super) fn run(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    ctx.server.record_removals();
+    ctx.server.record_earlier_removals();
     ctx.server.effects.begin();
     let (turn, recorded) = (ctx.server.effects.turn(), ctx.server.effects.bytes.len());
     let dirty = ctx.server.keyspace.dirty;
@@ -321,9 +321,18 @@ impl Server {
         }
     }
 
-    /// Records what expired without a command, each key for itself.
+    /// Records what expired without a command, each key for itself, and tells who listens.
     #[inline]
     pub fn record_removals(&mut self) {
+        self.record_earlier_removals();
+        if !self.keyspace.events.is_empty() {
+            self.tell_events(None);
+        }
+    }
+
+    /// Records what expired without a command, each key for itself.
+    #[inline]
+    fn record_earlier_removals(&mut self) {
         if !self.keyspace.removals.is_empty() {
             self.effects.begin();
             self.effects.loosen();

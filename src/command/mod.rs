@@ -14,6 +14,7 @@ pub mod debug;
 pub mod dispatch;
 pub mod effects;
 pub mod error;
+pub mod events;
 pub mod expiry;
 #[cfg(test)]
 mod extreme_tests;
@@ -29,6 +30,8 @@ pub mod list;
 pub mod memory;
 pub mod persist;
 pub mod picks;
+pub mod pubsub;
+pub mod push;
 pub mod quiet_host;
 pub mod replay;
 pub mod server;
@@ -75,6 +78,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     hyperloglog::COMMANDS,
     list::COMMANDS,
     persist::COMMANDS,
+    pubsub::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
     string::COMMANDS,

@@ -5,6 +5,7 @@ use super::effects::Effects;
 use super::host::Host;
 use super::latency::LatencyMonitor;
 use super::persist::{Conditions, Persistence};
+use super::push::Pushes;
 use super::stats::Stats;
 use super::table::CommandTable;
 use super::waits::Waits;
@@ -12,6 +13,7 @@ use crate::base::num;
 use crate::base::rng::Rng;
 use crate::config::{Config, MaxmemoryPolicy};
 use crate::persist::rdb::Verify;
+use crate::pubsub::Hub;
 use crate::resp::parse::Trust;
 use crate::session::{Closing, Endpoint, Session, Sessions};
 use crate::store::{AccessPolicy, Keyspace};
@@ -87,6 +89,10 @@ pub struct Server {
     pub sessions: Sessions,
     /// The commands and their figures.
     pub commands: CommandTable,
+    /// Who listens to which channel.
+    pub hub: Hub,
+    /// What is to be sent to clients behind their replies.
+    pub pushes: Pushes,
     /// What commands changed, for who repeats it elsewhere.
     pub effects: Effects,
     /// Counters.
@@ -195,12 +201,15 @@ impl Server {
         now: Now,
     ) -> Self {
         keyspace.set_policy(access_policy(&config));
+        keyspace.events.want_classes(config.notify_keyspace_events);
         Self {
             hz: config.hz,
             config,
             keyspace,
             sessions: Sessions::default(),
             commands: CommandTable::default(),
+            hub: Hub::default(),
+            pushes: Pushes::default(),
             effects: Effects::default(),
             stats: Stats::default(),
             latency: LatencyMonitor::default(),

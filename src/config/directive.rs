@@ -112,8 +112,6 @@ pub enum Capability {
     LatencyMonitor,
     /// Modules.
     Modules,
-    /// Keyspace events.
-    KeyspaceEvents,
     /// Replication.
     Replication,
     /// Scripts and functions.
@@ -146,7 +144,6 @@ impl Capability {
             Capability::Eviction => "key eviction",
             Capability::LatencyMonitor => "the latency monitor",
             Capability::Modules => "modules",
-            Capability::KeyspaceEvents => "keyspace notifications",
             Capability::Replication => "replication",
             Capability::Scripting => "scripting",
             Capability::Sets => "sets",

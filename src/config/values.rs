@@ -233,6 +233,8 @@ bitflags! {
         const KEY_MISS = 1 << 12;
         /// `n`: a key was created.
         const NEW = 1 << 13;
+        /// The two kinds of channels.
+        const CHANNELS = Events::KEYSPACE.bits() | Events::KEYEVENT.bits();
         /// `A`: every class but `m` and `n`.
         const ALL = Events::GENERIC.bits() | Events::STRING.bits() | Events::LIST.bits()
             | Events::SET.bits() | Events::HASH.bits() | Events::ZSET.bits()

@@ -4,7 +4,7 @@ use super::Node;
 use crate::base::num;
 use crate::command::server::{ActiveExpire, Now, PeriodicWork, Server};
 use crate::resp::parse::Trust;
-use crate::session::{Closing, Session};
+use crate::session::{Closing, Session, SessionFlags};
 
 /// Statistics are sampled this often, milliseconds.
 const SAMPLE_MS: u64 = 100;
@@ -179,7 +179,9 @@ impl Server {
     /// Closes a client whose unsent replies exceed `client-output-buffer-limit`, or what is kept for
     /// one that has not authenticated.
     pub fn check_output_limit(&mut self, session: &mut Session) {
-        let limit = self.config.client_output_buffer_limit.normal;
+        let limits = &self.config.client_output_buffer_limit;
+        let is_subscriber = session.flags.contains(SessionFlags::SUBSCRIBED);
+        let limit = if is_subscriber { limits.pubsub } else { limits.normal };
         let bytes = num::u64_of(session.output.pending_bytes());
         self.largest_output_bytes = self.largest_output_bytes.max(bytes);
         let is_stranger = self.trust_of(session) == Trust::Unauthenticated;

@@ -14,6 +14,11 @@ pub const SHARED_LEN_MIN: usize = 16 * 1024;
 /// Replies from this length on are set aside when they cannot be sent at once, bytes.
 const SEALED_LEN_MIN: usize = 16 * 1024;
 
+/// Pushes from this length on are queued by reference, bytes.
+const SHARED_PUSH_LEN_MIN: usize = 2 * 1024;
+/// Room for pushes that are copied, to begin with, bytes.
+const COPIED_BYTES_MIN: usize = 512;
+
 /// The protocol version a client chose with HELLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Protocol {
@@ -190,6 +195,20 @@ impl Output {
         }
         self.chunk_bytes += bytes.len();
         self.chunks.push_back(Chunk::Shared(bytes));
+    }
+
+    /// Appends encoded bytes that others are sent as well. The first of a client that waits for nothing
+    /// else are taken by reference, as are long ones; behind others they are copied, which is cheaper
+    /// than sending many pieces.
+    pub fn append_shared(&mut self, bytes: &Bytes) {
+        if bytes.len() >= SHARED_PUSH_LEN_MIN || (self.is_empty() && self.buf.capacity() == 0) {
+            return self.raw_shared(bytes.clone());
+        }
+        self.seal();
+        if self.buf.capacity() == 0 {
+            self.buf.reserve(COPIED_BYTES_MIN.max(bytes.len()));
+        }
+        self.raw(bytes);
     }
 
     #[inline]

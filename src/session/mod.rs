@@ -4,6 +4,7 @@ mod table;
 
 pub use table::Sessions;
 
+use crate::pubsub::{Kind, Subscriptions};
 use crate::resp::parse::Trust;
 use crate::resp::{Assembly, Output, OwnedArgs};
 use crate::value::Type;
@@ -118,6 +119,8 @@ bitflags! {
         const RESUMING = 1 << 3;
         /// Its input waits until a pause ends, or for its turn after a reply that took time.
         const PAUSED = 1 << 4;
+        /// It listens to channels or patterns.
+        const SUBSCRIBED = 1 << 5;
     }
 }
 
@@ -142,6 +145,8 @@ pub struct Session {
     pub held: Option<OwnedArgs>,
     /// What it waits for, if it does.
     pub blocked: Option<Blocked>,
+    /// What it listens to, if it does.
+    pub subscriptions: Option<Box<Subscriptions>>,
     /// Whether it has authenticated, or needed not to when it connected.
     pub trust: Trust,
     /// Settings.
@@ -195,6 +200,7 @@ impl Session {
             assembly: None,
             held: None,
             blocked: None,
+            subscriptions: None,
             trust: Trust::Unauthenticated,
             flags,
             reply_mode: ReplyMode::On,
@@ -222,6 +228,11 @@ impl Session {
         self.flags.contains(SessionFlags::PAUSED) || self.blocked.is_some()
     }
 
+    /// How many names of a kind it listens to.
+    pub fn subscribed(&self, kind: Kind) -> usize {
+        self.subscriptions.as_ref().map_or(0, |own| own.len(kind))
+    }
+
     /// Bytes of input held for it.
     pub fn query_bytes(&self) -> usize {
         self.tail.len() + self.assembly.as_ref().map_or(0, |assembly| assembly.memory_bytes())
@@ -237,6 +248,7 @@ impl Session {
             + self.tail.capacity()
             + assembly
             + held
+            + self.subscriptions.as_ref().map_or(0, |own| own.memory_bytes())
             + self.output.memory_bytes()
             + self.name.len()
             + self.lib_name.len()

@@ -30,6 +30,7 @@ impl Keyspace {
         };
         if is_empty {
             let entry = slot.remove();
+            self.events.note_emptied(scope.db, key.bytes);
             discard(&mut self.garbage, entry, Free::Here);
         }
         Ok(Some(result))

@@ -4,7 +4,7 @@
 //! buckets that hold some. A round goes on while it finds many expired keys; otherwise what is left
 //! will be found by the next rounds or when it is asked for.
 
-use super::{Free, Keyspace};
+use super::{Event, Free, Keyspace};
 
 /// Buckets with volatile keys visited between two looks at the clock.
 const BUCKETS_PER_STEP: usize = 16;
@@ -80,6 +80,7 @@ impl Keyspace {
                 self.dbs[db].field_deadlines.leave(&entry);
                 self.expired += 1;
                 self.removals.expired(db, key.bytes);
+                self.events.note(db, key.bytes, Event::EXPIRED);
                 self.discard(entry, Free::Here);
             }
         }

@@ -5,7 +5,7 @@
 //! without looking at it, by whoever asks for it and by active expiry, and the index needs no help from
 //! what moves keys about: whatever puts an entry into a database, or takes one out, tells it.
 
-use super::{Db, Free, Key, Keyspace, Scope, WrongType, discard};
+use super::{Db, Event, Free, Key, Keyspace, Scope, WrongType, discard};
 use crate::ds::dict::Ref;
 use crate::value::{Entry, Hash, HashRef};
 use std::collections::BTreeSet;
@@ -184,7 +184,9 @@ impl Keyspace {
         self.dbs[db].field_deadlines.change(key.bytes, before, after);
         self.expired_fields += crate::base::num::u64_of(removed);
         self.removals.expired_fields(db, key.bytes, names);
+        self.events.note(db, key.bytes, Event::hash("hexpired"));
         if let Some(entry) = emptied {
+            self.events.note(db, key.bytes, Event::DEL);
             discard(&mut self.garbage, entry, Free::Here);
         }
     }

@@ -1,7 +1,7 @@
 //! Keys as wholes: found without a trace, and entries put under a key whatever it held.
 
 use super::fields::next_expiry;
-use super::{Db, Free, Key, Keyspace, discard, mark_of};
+use super::{Db, Event, Free, Key, Keyspace, discard, mark_of};
 use crate::ds::dict::{self, Ref};
 use crate::value::Entry;
 
@@ -24,7 +24,7 @@ impl Keyspace {
     pub fn put(&mut self, db: usize, key: Key<'_>, entry: Entry, free: Free) {
         debug_assert_eq!(key.bytes, entry.key());
         let mark = mark_of(entry.expiry());
-        let Self { dbs, now_ms, expired, garbage, removals, .. } = self;
+        let Self { dbs, now_ms, expired, garbage, removals, events, .. } = self;
         let Db { dict, field_deadlines, .. } = &mut dbs[db];
         let next = next_expiry(&entry);
         match dict.entry(key.hash, key.bytes) {
@@ -38,11 +38,13 @@ impl Keyspace {
                 if old.expiry().is_some_and(|at_ms| at_ms <= *now_ms) {
                     *expired += 1;
                     removals.expired(db, key.bytes);
+                    events.note(db, key.bytes, Event::EXPIRED);
                 }
                 discard(garbage, old, free);
             }
         }
         field_deadlines.change(key.bytes, None, next);
+        events.note(db, key.bytes, Event::NEW);
         if !self.awaited.is_empty() {
             self.awaited.note(db, key.bytes);
         }

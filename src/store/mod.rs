@@ -5,6 +5,7 @@ mod access;
 mod awaited;
 mod collections;
 mod db;
+mod events;
 mod expire;
 mod fields;
 mod keys;
@@ -16,6 +17,7 @@ pub use access::{AccessPolicy, lfu_decayed, lfu_initial, lfu_touched};
 pub use awaited::Awaited;
 pub use collections::WrongType;
 pub use db::Db;
+pub use events::{Event, Happened, KeyEvents};
 pub use removed::{Removals, Removed, What, Why};
 
 use crate::base::hash::HashKey;
@@ -113,6 +115,8 @@ pub struct Keyspace {
     pub awaited: Awaited,
     /// What expired.
     pub removals: Removals,
+    /// What happened to keys.
+    pub events: KeyEvents,
     /// Lookups that found a key, and that found none.
     pub hits: u64,
     /// See `hits`.
@@ -141,6 +145,7 @@ impl Keyspace {
             expire_fields_db: 0,
             awaited: Awaited::default(),
             removals: Removals::default(),
+            events: KeyEvents::default(),
             hits: 0,
             misses: 0,
             expired: 0,
@@ -232,18 +237,21 @@ impl Keyspace {
     /// The slot of a key that has not expired; one that has is removed.
     #[inline]
     fn live(&mut self, db: usize, key: Key<'_>) -> Option<Slot<'_>> {
-        let Self { dbs, now_ms, expired, garbage, removals, .. } = self;
-        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals };
+        let Self { dbs, now_ms, expired, garbage, removals, events, .. } = self;
+        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals, events };
         live(&mut dbs[db], key, reaper)
     }
 
     /// The entry of a key, to read. Counts as a hit or miss and as an access.
     #[inline]
     pub fn read(&mut self, scope: Scope, key: Key<'_>) -> Option<Ref<'_, Entry>> {
-        let Self { dbs, now_ms, expired, garbage, removals, hits, misses, policy, rng, .. } = self;
-        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals };
+        let Self {
+            dbs, now_ms, expired, garbage, removals, events, hits, misses, policy, rng, ..
+        } = self;
+        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events };
         let Some(slot) = live(&mut dbs[scope.db], key, reaper) else {
             *misses += 1;
+            events.note(scope.db, key.bytes, Event::KEY_MISS);
             return None;
         };
         *hits += 1;
@@ -256,10 +264,13 @@ impl Keyspace {
     /// As [`Keyspace::read`], but the entry may be changed in ways that readers do not see.
     #[inline]
     pub fn read_mut(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
-        let Self { dbs, now_ms, expired, garbage, removals, hits, misses, policy, rng, .. } = self;
-        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals };
+        let Self {
+            dbs, now_ms, expired, garbage, removals, events, hits, misses, policy, rng, ..
+        } = self;
+        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events };
         let Some(slot) = live(&mut dbs[scope.db], key, reaper) else {
             *misses += 1;
+            events.note(scope.db, key.bytes, Event::KEY_MISS);
             return None;
         };
         *hits += 1;
@@ -301,8 +312,8 @@ impl Keyspace {
     /// change in `dirty`.
     #[inline]
     pub fn write(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
-        let Self { dbs, now_ms, expired, garbage, removals, policy, rng, .. } = self;
-        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals };
+        let Self { dbs, now_ms, expired, garbage, removals, events, policy, rng, .. } = self;
+        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events };
         let slot = live(&mut dbs[scope.db], key, reaper)?;
         if scope.touch == Touch::Yes {
             touch(&slot, *policy, rng);
@@ -326,6 +337,7 @@ impl Keyspace {
         if is_hash {
             field_deadlines.enter(&slot.get());
         }
+        self.events.note(db, key.bytes, Event::NEW);
         if !self.awaited.is_empty() {
             self.awaited.note(db, key.bytes);
         }
@@ -335,6 +347,7 @@ impl Keyspace {
     pub fn insert_entry(&mut self, db: usize, entry: Entry) {
         let hash = self.hash_key.hash(entry.key());
         let mark = mark_of(entry.expiry());
+        self.events.note(db, entry.key(), Event::NEW);
         if !self.awaited.is_empty() {
             self.awaited.note(db, entry.key());
         }
@@ -353,8 +366,8 @@ impl Keyspace {
         expiry: Option<i64>,
         keep: KeepTtl,
     ) {
-        let Self { dbs, now_ms, expired, garbage, removals, policy, rng, .. } = self;
-        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals };
+        let Self { dbs, now_ms, expired, garbage, removals, events, policy, rng, .. } = self;
+        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals, events };
         let Some(mut slot) = live(&mut dbs[db], key, reaper) else {
             return self.insert(db, key, value, expiry);
         };
@@ -380,12 +393,13 @@ impl Keyspace {
     /// written over the old one.
     #[inline]
     pub fn set_string(&mut self, db: usize, key: Key<'_>, bytes: &[u8], expiry: Option<i64>) {
-        let Self { dbs, now_ms, expired, garbage, removals, policy, rng, .. } = self;
+        let Self { dbs, now_ms, expired, garbage, removals, events, policy, rng, .. } = self;
         let mut slot = match dbs[db].dict.entry(key.hash, key.bytes) {
             dict::Entry::Vacant(vacant) => {
                 let value = string::new_value(bytes);
                 let entry = Entry::new(key.bytes, value, policy.initial(), expiry);
                 let _slot = vacant.insert(entry, mark_of(expiry));
+                events.note(db, key.bytes, Event::NEW);
                 return;
             }
             dict::Entry::Occupied(slot) => slot,
@@ -394,6 +408,8 @@ impl Keyspace {
         if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= *now_ms) {
             *expired += 1;
             removals.expired(db, key.bytes);
+            events.note(db, key.bytes, Event::EXPIRED);
+            events.note(db, key.bytes, Event::NEW);
             access = policy.initial();
         }
         if slot.mark() == mark_of(expiry) {
@@ -435,6 +451,12 @@ impl Keyspace {
             }
             None => false,
         }
+    }
+
+    /// Notes what a command did to a key, for whoever wants to hear of it.
+    #[inline]
+    pub fn note(&mut self, db: usize, key: Key<'_>, event: Event) {
+        self.events.note(db, key.bytes, event);
     }
 
     /// Frees an entry, here or on the helper thread.
@@ -524,6 +546,7 @@ struct Reaper<'a> {
     expired: &'a mut u64,
     garbage: &'a mut Vec<Garbage>,
     removals: &'a mut Removals,
+    events: &'a mut KeyEvents,
 }
 
 #[inline]
@@ -533,6 +556,7 @@ fn live<'a>(db: &'a mut Db, key: Key<'_>, reaper: Reaper<'_>) -> Option<Slot<'a>
     if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= reaper.now_ms) {
         *reaper.expired += 1;
         reaper.removals.expired(reaper.db, key.bytes);
+        reaper.events.note(reaper.db, key.bytes, Event::EXPIRED);
         let entry = slot.remove();
         field_deadlines.leave(&entry);
         discard(reaper.garbage, entry, Free::Here);

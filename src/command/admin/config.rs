@@ -169,6 +169,7 @@ impl Server {
             }
         }
         self.adopt_access_policy();
+        self.adopt_event_classes();
         Ok(changes)
     }
 

@@ -4,6 +4,7 @@ use super::{Grown, Unit, change, parse_offset};
 use crate::base::bits;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::Str;
 
 const BAD_BIT: Error = Error::fixed("ERR bit is not an integer or out of range");
@@ -65,6 +66,7 @@ fn set_bit(ctx: &mut Context<'_>) -> Outcome {
     })?;
     if grown == Grown::Yes || old != set {
         keyspace.dirty += 1;
+        keyspace.note(scope.db, key, Event::string("setbit"));
     }
     ctx.reply_integer(i64::from(old != 0))
 }

@@ -9,6 +9,7 @@ use crate::command::spec::{
 };
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Output;
+use crate::store::Event;
 use crate::value::Str;
 
 const BAD_TYPE: Error = Error::fixed(
@@ -315,6 +316,9 @@ fn write(ctx: &mut Context<'_>, operations: &[Operation]) -> Outcome {
         operations.iter().map(|operation| operation.perform(bytes, out)).filter(is_change).count()
     })?;
     keyspace.dirty += num::u64_of(changes);
+    if changes > 0 {
+        keyspace.note(scope.db, key, Event::string("setbit"));
+    }
     if has_grown == Grown::Yes {
         // Room was made even if no operation came to anything. Redis counts no change then, nor do we,
         // but here it is repeated elsewhere all the same.

@@ -3,7 +3,7 @@
 use crate::base::bits::{Combine, combine};
 use crate::command::spec::{Arg, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
-use crate::store::{Free, KeepTtl, Key};
+use crate::store::{Event, Free, KeepTtl, Key};
 use crate::value::{Str, string};
 use std::borrow::Cow;
 
@@ -101,11 +101,13 @@ fn bit_op(ctx: &mut Context<'_>) -> Outcome {
     if len == 0 {
         if keyspace.remove(scope.db, target, Free::Here) {
             keyspace.dirty += 1;
+            keyspace.note(scope.db, target, Event::DEL);
         }
     } else {
         let value = string::changed_value_of_vec(&mut result);
         keyspace.set(scope.db, target, value, None, KeepTtl::No);
         keyspace.dirty += 1;
+        keyspace.note(scope.db, target, Event::SET);
     }
     ctx.session.output.count(len);
     Ok(())

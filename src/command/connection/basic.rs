@@ -1,6 +1,7 @@
 //! PING, ECHO, SELECT, RESET and QUIT.
 
 use super::auth;
+use crate::command::pubsub;
 use crate::command::spec::{Arg, ArgType, Categories, Deprecation, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Protocol;
@@ -97,6 +98,17 @@ const QUIT_SPEC: Spec = Spec {
 };
 
 fn ping(ctx: &mut Context<'_>) -> Outcome {
+    let (is_subscriber, protocol) =
+        (ctx.session.flags.contains(SessionFlags::SUBSCRIBED), ctx.session.output.protocol);
+    if is_subscriber && protocol == Protocol::Resp2 && ctx.args.len() <= 2 {
+        // Among messages its reply looks like one.
+        let message = ctx.args.get(1).unwrap_or(b"");
+        let out = ctx.out();
+        out.array(2);
+        out.text("pong");
+        out.bulk(message);
+        return Ok(());
+    }
     match (ctx.args.len(), ctx.args.get(1)) {
         (1, _) => ctx.out().simple("PONG"),
         (2, Some(message)) => ctx.out().bulk(message),
@@ -131,6 +143,7 @@ fn reset(ctx: &mut Context<'_>) -> Outcome {
         // CLIENT REPLY SKIP holds for the next command, whichever it is.
         ReplyMode::On | ReplyMode::SkipNext | ReplyMode::Skip => {}
     }
+    pubsub::unsubscribe_from_all(ctx.server, session);
     session.output.simple("RESET");
     Ok(())
 }

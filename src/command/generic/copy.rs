@@ -2,7 +2,7 @@
 
 use crate::command::spec::{Arg, ArgType, Categories, Flags, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
-use crate::store::{Free, Scope};
+use crate::store::{Event, Free, Scope};
 use crate::value;
 
 /// COPY source destination [DB destination-db] [REPLACE]
@@ -91,6 +91,7 @@ fn copy(ctx: &mut Context<'_>) -> Outcome {
     let copied = value::copy_of(&source, to.bytes, access, source.expiry());
     keyspace.put(db, to, copied, Free::Here);
     keyspace.dirty += 1;
+    keyspace.note(db, to, Event::generic("copy_to"));
     ctx.reply_integer(1)
 }
 
@@ -108,6 +109,8 @@ fn move_key(ctx: &mut Context<'_>) -> Outcome {
     let entry = keyspace.take(scope.db, key).expect("it was found in this turn");
     keyspace.put(db, key, entry, Free::Here);
     keyspace.dirty += 1;
+    keyspace.note(scope.db, key, Event::generic("move_from"));
+    keyspace.note(db, key, Event::generic("move_to"));
     ctx.reply_integer(1)
 }
 

@@ -3,7 +3,7 @@
 use crate::base::num;
 use crate::command::spec::{Arg, Categories, Flags, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
-use crate::store::Free;
+use crate::store::{Event, Free};
 
 /// DEL key [key ...]
 pub(super) static DEL: Command =
@@ -47,7 +47,10 @@ fn delete(ctx: &mut Context<'_>) -> Outcome {
     let mut deleted = 0;
     for index in 1..ctx.args.len() {
         let key = ctx.key(index);
-        deleted += u64::from(ctx.server.keyspace.remove(ctx.session.db, key, Free::Here));
+        if ctx.server.keyspace.remove(ctx.session.db, key, Free::Here) {
+            ctx.note(key, Event::DEL);
+            deleted += 1;
+        }
     }
     ctx.server.keyspace.dirty += deleted;
     ctx.reply_integer(num::i64_clamped(deleted))

@@ -4,7 +4,7 @@ use crate::command::error::printed;
 use crate::command::expiry::Unit;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec, effects};
-use crate::store::{Free, Keyspace};
+use crate::store::{Event, Free, Keyspace};
 use bitflags::bitflags;
 
 /// EXPIRE key seconds [NX | XX | GT | LT]
@@ -178,13 +178,16 @@ fn set_expiry(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
     if !conditions.hold(slot.get().expiry(), at_ms) {
         return ctx.reply_integer(0);
     }
-    if at_ms > now_ms {
+    let event = if at_ms > now_ms {
         Keyspace::set_expiry(slot, Some(at_ms));
+        Event::EXPIRE
     } else {
         // A time that has passed deletes the key at once.
         keyspace.remove(scope.db, key, Free::Here);
-    }
+        Event::DEL
+    };
     keyspace.dirty += 1;
+    keyspace.note(scope.db, key, event);
     record(ctx, unit, at_ms);
     ctx.reply_integer(1)
 }
@@ -210,6 +213,7 @@ fn persist(ctx: &mut Context<'_>) -> Outcome {
         Some(_) | None => return ctx.reply_integer(0),
     }
     keyspace.dirty += 1;
+    keyspace.note(scope.db, key, Event::generic("persist"));
     ctx.reply_integer(1)
 }
 

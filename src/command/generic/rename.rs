@@ -2,7 +2,7 @@
 
 use crate::command::spec::{Arg, Categories, Flags, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
-use crate::store::Free;
+use crate::store::{Event, Free};
 
 /// RENAME key newkey
 pub(super) static RENAME: Command =
@@ -75,6 +75,8 @@ fn move_entry(ctx: &mut Context<'_>) -> Outcome {
     let entry = entry.with_key(to.bytes);
     keyspace.put(scope.db, to, entry, Free::Here);
     keyspace.dirty += 1;
+    keyspace.note(scope.db, from, Event::generic("rename_from"));
+    keyspace.note(scope.db, to, Event::generic("rename_to"));
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, Key
 use crate::command::{Command, Context, Error, Outcome, Spec, list};
 use crate::config::SanitizeDumpPayload;
 use crate::persist::rdb::{self, Encodings, RestoreError, RestoreOptions, Sanitize};
-use crate::store::Free;
+use crate::store::{Event, Free};
 use crate::value::Entry;
 
 /// RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]
@@ -139,6 +139,7 @@ fn restore(ctx: &mut Context<'_>) -> Outcome {
     }
     ctx.server.keyspace.put(scope.db, key, entry, Free::Here);
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::generic("restore"));
     if let (Some(at_ms), Origin::Now) = (expiry, options.origin) {
         record_absolute(ctx, at_ms);
     }
@@ -175,6 +176,7 @@ fn delete_old(ctx: &mut Context<'_>) {
     let (scope, key) = (ctx.scope(), ctx.key(1));
     if ctx.server.keyspace.remove(scope.db, key, Free::Here) {
         ctx.server.keyspace.dirty += 1;
+        ctx.note(key, Event::DEL);
         let delete = deletion_of_emptied(&ctx.server.config);
         ctx.effects_as(&[delete, key.bytes]);
     }

@@ -5,6 +5,7 @@ use crate::base::num;
 use crate::command::sorted_set::limits;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::SortedSet;
 use crate::value::sorted_set::Updated;
 
@@ -131,6 +132,7 @@ fn geo_add(ctx: &mut Context<'_>) -> Outcome {
     }
     keyspace.dirty += added + changed;
     if added + changed > 0 {
+        keyspace.note(scope.db, key, Event::sorted_set("zadd"));
         record(ctx, first, &members);
     }
     let count = match counted {

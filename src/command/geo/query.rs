@@ -8,6 +8,7 @@ use crate::command::sorted_set::{limits, store, view};
 use crate::command::{Context, Error, Outcome};
 use crate::ds::listpack::Element;
 use crate::resp::{Args, Output};
+use crate::store::Event;
 use crate::value::sorted_set::{Direction, Edge, Limits, Side};
 use crate::value::{SortedSet, SortedSetRef};
 
@@ -53,6 +54,8 @@ pub(super) struct Form {
     pub(super) centre: Centre,
     /// Whether it stores what it finds.
     pub(super) storing: Storing,
+    /// What storing is told as.
+    pub(super) event: &'static str,
 }
 
 /// What the centre was named by.
@@ -126,7 +129,7 @@ pub(super) fn run(ctx: &mut Context<'_>, form: Form) -> Outcome {
         return Ok(());
     };
     let result = query.collect(&found, &limits);
-    let len = store(ctx, target, result);
+    let len = store(ctx, target, result, Event::sorted_set(form.event));
     // Storing counted one change, or none if there was nothing to remove either.
     ctx.server.keyspace.dirty += num::u64_of(len.saturating_sub(1));
     ctx.session.output.count(len);

@@ -203,8 +203,10 @@ const GEORADIUSBYMEMBER_RO_SPEC: Spec = Spec {
     ..Spec::EMPTY
 };
 
-const BY_POSITION: Form = Form { source: 1, centre: Centre::Position, storing: Storing::Option };
-const BY_MEMBER: Form = Form { source: 1, centre: Centre::Member, storing: Storing::Option };
+const BY_POSITION: Form =
+    Form { source: 1, centre: Centre::Position, storing: Storing::Option, event: "georadiusstore" };
+const BY_MEMBER: Form =
+    Form { source: 1, centre: Centre::Member, storing: Storing::Option, event: "georadiusstore" };
 
 fn geo_radius(ctx: &mut Context<'_>) -> Outcome {
     query::run(ctx, BY_POSITION)

@@ -141,9 +141,20 @@ const GEOSEARCHSTORE_SPEC: Spec = Spec {
 };
 
 fn geo_search(ctx: &mut Context<'_>) -> Outcome {
-    query::run(ctx, Form { source: 1, centre: Centre::Option, storing: Storing::Never })
+    query::run(
+        ctx,
+        Form { source: 1, centre: Centre::Option, storing: Storing::Never, event: "geosearch" },
+    )
 }
 
 fn geo_search_store(ctx: &mut Context<'_>) -> Outcome {
-    query::run(ctx, Form { source: 2, centre: Centre::Option, storing: Storing::Always })
+    query::run(
+        ctx,
+        Form {
+            source: 2,
+            centre: Centre::Option,
+            storing: Storing::Always,
+            event: "geosearchstore",
+        },
+    )
 }

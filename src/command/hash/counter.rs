@@ -6,6 +6,7 @@ use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::ds::listpack::Digits;
+use crate::store::Event;
 use crate::value::hash::{FieldTtl, NewValue, Scalar};
 
 const NO_INTEGER: Error = Error::fixed("ERR hash value is not an integer");
@@ -77,6 +78,7 @@ fn hincrby(ctx: &mut Context<'_>) -> Outcome {
         Ok::<i64, Error>(sum)
     })??;
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::hash("hincrby"));
     if is_stale {
         ctx.effects_also(&[b"HDEL", key.bytes, name]);
     }
@@ -116,6 +118,7 @@ fn hincrbyfloat(ctx: &mut Context<'_>) -> Outcome {
         Ok(())
     })??;
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::hash("hincrbyfloat"));
     record_sum(ctx, &digits, expiry);
     ctx.session.output.bulk(&digits);
     Ok(())

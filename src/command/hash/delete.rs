@@ -4,6 +4,7 @@ use super::arguments::{FIELDS, Fields};
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
+use crate::store::Event;
 use crate::value::hash::Removed;
 
 /// HDEL key field [field ...]
@@ -53,6 +54,9 @@ fn hdel(ctx: &mut Context<'_>) -> Outcome {
     })?;
     let removed = removed.unwrap_or(0);
     keyspace.dirty += num::u64_of(removed);
+    if removed > 0 {
+        keyspace.note(scope.db, key, Event::hash("hdel"));
+    }
     ctx.reply_integer(num::i64_of(removed))
 }
 
@@ -79,6 +83,9 @@ fn hgetdel(ctx: &mut Context<'_>) -> Outcome {
     match removed {
         Some(()) => keyspace.dirty += num::u64_of(removed_names.len()),
         None => names.for_each(|_| out.null()),
+    }
+    if !removed_names.is_empty() {
+        ctx.note(key, Event::hash("hdel"));
     }
     if !removed_names.is_empty()
         && let Some(mut effects) = ctx.effects_instead()

@@ -6,6 +6,7 @@ use crate::base::num;
 use crate::command::expiry::Unit;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::Hash;
 
 const NO_POSITIVE_COUNT: Error = Error::fixed("ERR Parameter `numFields` should be greater than 0");
@@ -209,9 +210,17 @@ fn expire(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
         Some(()) => keyspace.dirty += num::u64_of(changed_names.len()),
         None => names.for_each(|_| out.integer(NO_FIELD)),
     }
+    if !changed_names.is_empty() {
+        keyspace.note(scope.db, key, expiry_event(at_ms, now_ms));
+    }
     let condition = (fields_at == 4).then(|| ctx.args.at(3));
     record::expiry(ctx, at_ms, condition, &changed_names);
     Ok(())
+}
+
+/// The event of fields that were given an expiry, or removed since that has passed.
+pub(super) const fn expiry_event(at_ms: i64, now_ms: i64) -> Event {
+    if at_ms <= now_ms { Event::hash("hdel") } else { Event::hash("hexpire") }
 }
 
 /// Gives one field its new expiry, and returns the reply for it.
@@ -257,7 +266,11 @@ fn hpersist(ctx: &mut Context<'_>) -> Outcome {
         changed
     })?;
     match changed {
-        Some(changed) => keyspace.dirty += u64::from(changed),
+        Some(true) => {
+            keyspace.dirty += 1;
+            keyspace.note(scope.db, key, Event::hash("hpersist"));
+        }
+        Some(false) => {}
         None => names.for_each(|_| out.integer(NO_FIELD)),
     }
     Ok(())

@@ -1,12 +1,14 @@
 //! HGETEX: reading fields and changing when they expire.
 
 use super::arguments::{self, FIELDS, Fields};
+use super::expire::expiry_event;
 use super::record;
 use crate::command::expiry::Unit;
 use crate::command::spec::{
     Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::Hash;
 
 /// HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds |
@@ -115,6 +117,13 @@ fn hgetex(ctx: &mut Context<'_>) -> Outcome {
     match changed {
         Some(changed) => keyspace.dirty += changed,
         None => names.for_each(|_| out.null()),
+    }
+    if !changed_names.is_empty() {
+        let event = match change {
+            Change::At(at_ms) => expiry_event(at_ms, now_ms),
+            Change::None | Change::Persist => Event::hash("hpersist"),
+        };
+        keyspace.note(scope.db, key, event);
     }
     match change {
         Change::At(at_ms) => record::expiry(ctx, at_ms, None, &changed_names),

@@ -6,6 +6,7 @@ use crate::command::spec::{
     Arg, ArgType, Categories, Deprecation, Flags, Group, KeyFlags, KeySpec,
 };
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::hash::{FieldTtl, Stored};
 
 /// HSET key field value [field value ...]
@@ -114,6 +115,7 @@ fn set_all(ctx: &mut Context<'_>) -> Result<usize, Error> {
         added
     })?;
     ctx.server.keyspace.dirty += num::u64_of((args.len() - 2) / 2);
+    ctx.note(key, Event::hash("hset"));
     Ok(added)
 }
 
@@ -131,6 +133,7 @@ fn hset_nx(ctx: &mut Context<'_>) -> Outcome {
         return ctx.reply_integer(0);
     }
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::hash("hset"));
     if is_stale {
         // Nobody has removed the expired field yet, and elsewhere time may not pass.
         ctx.effects_also(&[b"HDEL", key.bytes, args.at(2)]);

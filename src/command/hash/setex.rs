@@ -1,5 +1,6 @@
 //! HSETEX: setting fields that expire.
 
+use super::expire::expiry_event;
 use super::{arguments, new_value, record, rules};
 use crate::base::num;
 use crate::command::error::printed;
@@ -7,6 +8,7 @@ use crate::command::expiry::Unit;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Args;
+use crate::store::Event;
 use crate::value::Hash;
 use crate::value::hash::{FieldTtl, Rules};
 use std::ops::Range;
@@ -180,6 +182,10 @@ fn hsetex(ctx: &mut Context<'_>) -> Outcome {
         return ctx.reply_integer(0);
     }
     ctx.server.keyspace.dirty += num::u64_of(options.pairs.len() / 2);
+    ctx.note(key, Event::hash("hset"));
+    if let Expiration::At(at_ms) = options.expiration {
+        ctx.note(key, expiry_event(at_ms, rules.now_ms));
+    }
     match options.expiration {
         Expiration::At(at_ms) if at_ms <= rules.now_ms => record::removals(ctx, names()),
         Expiration::None | Expiration::Keep | Expiration::At(_) => {

@@ -5,7 +5,7 @@ use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
 use crate::ds::hll::{self, Changed, Corrupt, HllMut};
-use crate::store::Key;
+use crate::store::{Event, Key};
 use crate::value::{Str, string};
 
 /// PFADD key [element ...]
@@ -53,6 +53,9 @@ fn pf_add(ctx: &mut Context<'_>) -> Outcome {
         }
     };
     keyspace.dirty += num::u64_of(changes);
+    if changes > 0 {
+        keyspace.note(scope.db, key, Event::string("pfadd"));
+    }
     if outcome.is_err() && changes > 0 {
         record_whole(ctx, key);
     }

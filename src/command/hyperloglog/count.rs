@@ -6,7 +6,7 @@ use crate::command::spec::{
 };
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::ds::hll::{self, Encoding, HllMut, REGISTER_COUNT, Registers};
-use crate::store::Key;
+use crate::store::{Event, Key};
 use crate::value::string;
 
 /// PFCOUNT key [key ...]
@@ -81,6 +81,7 @@ fn count_one(ctx: &mut Context<'_>) -> Result<u64, Error> {
         slot.update(|entry| string::edit(entry, 0, |bytes| hll::set_cached(bytes, count)).0);
     // What a read keeps is a change, too: a copy of the data would have to have it.
     keyspace.dirty += 1;
+    keyspace.note(scope.db, key, Event::SILENT);
     Ok(count)
 }
 
@@ -115,6 +116,7 @@ fn pf_merge(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     keyspace.dirty += 1;
+    keyspace.note(scope.db, key, Event::string("pfadd"));
     ctx.ok()
 }
 

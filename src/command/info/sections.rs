@@ -5,6 +5,7 @@ use crate::base::num;
 use crate::command::host::{AppendOnlyFile, ChildKind, ChildProgress, LogMode};
 use crate::command::persist::Scheduled;
 use crate::command::table::CommandTable;
+use crate::pubsub::Kind;
 use crate::store::AccessPolicy;
 use std::fmt::Display;
 
@@ -82,7 +83,9 @@ pub(super) fn clients(report: &mut Report<'_>) {
         ("client_recent_max_output_buffer", &server.largest_output_bytes),
         ("blocked_clients", &server.waits.len()),
     ]);
-    report.zeros(&["tracking_clients", "pubsub_clients", "watching_clients"]);
+    report.zeros(&["tracking_clients"]);
+    report.field("pubsub_clients", server.hub.clients());
+    report.zeros(&["watching_clients"]);
     report.field("clients_in_timeout_table", server.waits.timed_len());
     report.zeros(&["total_watched_keys"]);
     report.field("total_blocking_keys", server.keyspace.awaited.keys());
@@ -268,7 +271,12 @@ fn append_only_file(report: &mut Report<'_>, log: &dyn AppendOnlyFile) {
 pub(super) fn stats(report: &mut Report<'_>) {
     traffic(report);
     keys(report);
-    report.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"]);
+    let hub = &report.server.hub;
+    report.fields(&[
+        ("pubsub_channels", &hub.len(Kind::Channel)),
+        ("pubsub_patterns", &hub.len(Kind::Pattern)),
+        ("pubsubshard_channels", &hub.len(Kind::Shard)),
+    ]);
     report.field("latest_fork_usec", report.server.persistence.last_fork_us);
     report.field("total_forks", report.server.persistence.forks);
     report.zeros(&[

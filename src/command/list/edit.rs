@@ -4,6 +4,7 @@ use super::{place, shape, signed_count, span};
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::list::Direction;
 use crate::value::{Collection, List};
 
@@ -117,6 +118,7 @@ fn insert(ctx: &mut Context<'_>) -> Outcome {
         Some(None) => ctx.reply_integer(-1),
         Some(Some(len)) => {
             keyspace.dirty += 1;
+            keyspace.note(scope.db, key, Event::list("linsert"));
             ctx.session.output.count(len);
             Ok(())
         }
@@ -137,6 +139,7 @@ fn set(ctx: &mut Context<'_>) -> Outcome {
     })?;
     set.unwrap_or(Err(Error::NO_SUCH_KEY))?;
     keyspace.dirty += 1;
+    keyspace.note(scope.db, key, Event::list("lset"));
     ctx.ok()
 }
 
@@ -159,6 +162,9 @@ fn remove(ctx: &mut Context<'_>) -> Outcome {
     })?;
     let removed = removed.unwrap_or(0);
     keyspace.dirty += num::u64_of(removed);
+    if removed > 0 {
+        keyspace.note(scope.db, key, Event::list("lrem"));
+    }
     ctx.session.output.count(removed);
     Ok(())
 }
@@ -183,6 +189,7 @@ fn trim(ctx: &mut Context<'_>) -> Outcome {
         keyspace.discard_value(whole.into_heap());
     }
     keyspace.dirty += num::u64_of(removed);
+    keyspace.note(scope.db, key, Event::list("ltrim"));
     ctx.ok()
 }
 

@@ -11,6 +11,7 @@ use super::{Command, Context, Error, Server};
 use crate::base::num;
 use crate::ds::listpack::Element;
 use crate::resp::Output;
+use crate::store::Event;
 use crate::value::list::{End, Fill, Shape};
 use std::ops::Range;
 
@@ -49,6 +50,22 @@ pub(in crate::command) fn shape(server: &Server) -> Shape {
     let mut fill = Fill::of_directive(server.config.list_max_listpack_size);
     fill.plain_from = server.list_plain_from;
     Shape { fill, depth: num::usize_of_u32(server.config.list_compress_depth) }
+}
+
+/// The event of elements that were added at an end.
+const fn pushed_to(end: End) -> Event {
+    match end {
+        End::Front => Event::list("lpush"),
+        End::Back => Event::list("rpush"),
+    }
+}
+
+/// The event of elements that were taken from an end.
+const fn popped_from(end: End) -> Event {
+    match end {
+        End::Front => Event::list("lpop"),
+        End::Back => Event::list("rpop"),
+    }
 }
 
 /// An element as a bulk string.

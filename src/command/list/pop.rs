@@ -1,12 +1,13 @@
 //! Removing at the ends: LPOP, RPOP, LMPOP, and the forms that wait: BLPOP, BRPOP, BLMPOP.
 
-use super::{parse_end, reply_element, shape};
+use super::{parse_end, popped_from, reply_element, shape};
 use crate::base::num;
 use crate::command::blocking::Wanted;
 use crate::command::several::Several;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Output;
+use crate::store::{Key, Keyspace};
 use crate::value::list::{Direction, End, Shape};
 use crate::value::{List, Type};
 use std::ops::Range;
@@ -154,7 +155,7 @@ fn pop(ctx: &mut Context<'_>, end: End) -> Outcome {
     let popped =
         keyspace.change(scope, key, |list: &mut List| pop_array(list, end, count, shape, out))?;
     match popped {
-        Some(popped) => keyspace.dirty += num::u64_of(popped),
+        Some(popped) => note_popped(keyspace, scope.db, key, end, popped),
         None => out.null_array(),
     }
     Ok(())
@@ -170,10 +171,19 @@ fn pop_one(ctx: &mut Context<'_>, end: End) -> Outcome {
         list.settle(shape);
     })?;
     match popped {
-        Some(()) => keyspace.dirty += 1,
+        Some(()) => note_popped(keyspace, scope.db, key, end, 1),
         None => out.null(),
     }
     Ok(())
+}
+
+/// Counts elements that were popped, and notes it.
+#[inline]
+fn note_popped(keyspace: &mut Keyspace, db: usize, key: Key<'_>, end: End, popped: usize) {
+    keyspace.dirty += num::u64_of(popped);
+    if popped > 0 {
+        keyspace.note(db, key, popped_from(end));
+    }
 }
 
 /// Removes up to `count` elements, replying with them in an array; gives how many there were.
@@ -216,7 +226,7 @@ impl Several<End> {
                 pop_array(list, self.end, self.count, shape, out)
             })?;
             if let Some(popped) = popped {
-                keyspace.dirty += num::u64_of(popped);
+                note_popped(keyspace, scope.db, key, self.end, popped);
                 if let Some(mut effects) = ctx.effects_instead() {
                     effects.add(3).word(name_of(self.end)).word(key.bytes).count(popped);
                 }
@@ -265,7 +275,7 @@ fn wait_and_pop(ctx: &mut Context<'_>, end: End) -> Outcome {
             list.settle(shape);
         })?;
         if popped.is_some() {
-            keyspace.dirty += 1;
+            note_popped(keyspace, scope.db, key, end, 1);
             ctx.effects_as(&[name_of(end), key.bytes]);
             return Ok(());
         }

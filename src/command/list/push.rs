@@ -1,6 +1,6 @@
 //! Adding at the ends: LPUSH, RPUSH, LPUSHX and RPUSHX.
 
-use super::shape;
+use super::{pushed_to, shape};
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
@@ -119,6 +119,7 @@ fn push(ctx: &mut Context<'_>, end: End, missing: Missing) -> Outcome {
         },
     };
     keyspace.dirty += num::u64_of(added().len());
+    keyspace.note(scope.db, key, pushed_to(end));
     ctx.session.output.count(len);
     Ok(())
 }

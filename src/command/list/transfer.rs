@@ -1,6 +1,6 @@
 //! From one list to another: LMOVE, RPOPLPUSH, and the forms that wait: BLMOVE, BRPOPLPUSH.
 
-use super::{parse_end, shape};
+use super::{parse_end, popped_from, pushed_to, shape};
 use crate::command::blocking::Wanted;
 use crate::command::spec::{
     Arg, ArgType, Categories, Deprecation, Flags, Group, KeyFlags, KeySpec,
@@ -176,6 +176,8 @@ fn transfer(ctx: &mut Context<'_>, ends: Ends) -> Result<Option<()>, Error> {
         })?;
     }
     keyspace.dirty += 1;
+    keyspace.note(scope.db, target, pushed_to(ends.to));
+    keyspace.note(scope.db, source, popped_from(ends.from));
     ctx.session.output.bulk(&text);
     Ok(Some(()))
 }

@@ -5,6 +5,7 @@ use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Server, Spec};
 use crate::ds::listpack::Element;
+use crate::store::Event;
 use crate::value::set::{Limits, Set};
 
 /// SADD key member [member …]
@@ -79,6 +80,9 @@ fn add(ctx: &mut Context<'_>) -> Outcome {
         added
     })?;
     keyspace.dirty += added;
+    if added > 0 {
+        keyspace.note(scope.db, key, Event::set("sadd"));
+    }
     ctx.reply_integer(num::i64_clamped(added))
 }
 
@@ -97,6 +101,9 @@ fn remove(ctx: &mut Context<'_>) -> Outcome {
     })?;
     let removed = removed.unwrap_or(0);
     keyspace.dirty += removed;
+    if removed > 0 {
+        keyspace.note(scope.db, key, Event::set("srem"));
+    }
     ctx.reply_integer(num::i64_clamped(removed))
 }
 
@@ -112,11 +119,15 @@ fn move_member(ctx: &mut Context<'_>) -> Outcome {
         return ctx.reply_integer(i64::from(is_member));
     }
     keyspace.change(scope, from, |set: &mut Set| set.remove(member))?;
+    keyspace.note(scope.db, from, Event::set("srem"));
     let limits = Limits::of(config, keyspace.hash_key());
     let new = || Set::for_members(member, 1, &limits);
     let add = |set: &mut Set| set.add(Element::Bytes(member), &limits);
     let added = keyspace.change_or_create(scope, to, new, add)?;
     keyspace.dirty += 1 + u64::from(added);
+    if added {
+        keyspace.note(scope.db, to, Event::set("sadd"));
+    }
     ctx.reply_integer(1)
 }
 

@@ -7,6 +7,7 @@ use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, Key
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::ds::intset::IntSet;
 use crate::ds::listpack::{Digits, Element, Listpack};
+use crate::store::Event;
 use crate::value::set::{Limits, Probe, Set, SetRef};
 use std::ops::ControlFlow;
 
@@ -165,7 +166,7 @@ fn intersection_store(ctx: &mut Context<'_>) -> Outcome {
         });
         result.become_integers_if_all_are(&limits);
     }
-    operands::store(ctx, result)
+    operands::store(ctx, result, Event::set("sinterstore"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::set_of;
 use crate::command::{Context, Outcome};
 use crate::ds::dict::Ref;
-use crate::store::{Free, KeepTtl, Key, Keyspace};
+use crate::store::{Event, Free, KeepTtl, Key, Keyspace};
 use crate::value::{Entry, Heap, NewValue, Set, SetRef};
 use std::ops::Range;
 
@@ -40,17 +40,21 @@ pub(super) fn check<'a>(
     Ok(keys)
 }
 
-/// Stores a result at the key of argument 1, or removes that key if the result is empty; replies with
+/// Stores a result at the key of argument 1, which is told as `event`, or removes that key if the result is empty; replies with
 /// its length.
-pub(super) fn store(ctx: &mut Context<'_>, result: Set) -> Outcome {
+pub(super) fn store(ctx: &mut Context<'_>, result: Set, event: Event) -> Outcome {
     let (db, key) = (ctx.session.db, ctx.key(1));
     let keyspace = &mut ctx.server.keyspace;
     let len = result.view().len();
     if len == 0 {
-        keyspace.dirty += u64::from(keyspace.remove(db, key, Free::Here));
+        if keyspace.remove(db, key, Free::Here) {
+            keyspace.dirty += 1;
+            keyspace.note(db, key, Event::DEL);
+        }
     } else {
         keyspace.set(db, key, NewValue::Payload(Heap::Set(result)), None, KeepTtl::No);
         keyspace.dirty += 1;
+        keyspace.note(db, key, event);
     }
     ctx.session.output.count(len);
     Ok(())

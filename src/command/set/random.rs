@@ -9,7 +9,7 @@ use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, Key
 use crate::command::{Command, Context, Error, Outcome, Server, Spec};
 use crate::ds::listpack::Element;
 use crate::resp::Output;
-use crate::store::Free;
+use crate::store::{Event, Free};
 use crate::value::Heap;
 use crate::value::set::{Selection, Set, SetRef};
 use std::collections::HashSet;
@@ -82,7 +82,10 @@ fn pop_one(ctx: &mut Context<'_>) -> Outcome {
         });
     };
     match keyspace.change(scope, key, take)? {
-        Some(()) => keyspace.dirty += 1,
+        Some(()) => {
+            keyspace.dirty += 1;
+            keyspace.note(scope.db, key, Event::set("spop"));
+        }
         None => ctx.session.output.null(),
     }
     Ok(())
@@ -132,6 +135,8 @@ fn pop_some(ctx: &mut Context<'_>, count: usize) -> Outcome {
         }
         keyspace.discard(entry, Free::Here);
         keyspace.dirty += num::u64_of(len);
+        keyspace.note(scope.db, key, Event::set("spop"));
+        keyspace.note(scope.db, key, Event::DEL);
         let delete = effects::deletion_of_emptied(&ctx.server.config);
         ctx.effects_as(&[delete, key.bytes]);
     } else {
@@ -147,6 +152,7 @@ fn pop_some(ctx: &mut Context<'_>, count: usize) -> Outcome {
             keyspace.discard_value(Heap::Set(gone));
         }
         keyspace.dirty += num::u64_of(count);
+        keyspace.note(scope.db, key, Event::set("spop"));
         ctx.effects_none();
     }
     Ok(())

@@ -6,7 +6,7 @@ use crate::command::spec::{Arg, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
 use crate::ds::listpack::{Digits, Element};
 use crate::resp::Output;
-use crate::store::Key;
+use crate::store::{Event, Key};
 use crate::value::set::{Limits, Probe, Set, SetRef};
 
 /// SDIFF key [key …]
@@ -178,7 +178,7 @@ fn union_store(ctx: &mut Context<'_>) -> Outcome {
     for set in operands.sets().flatten() {
         add_all(&mut result, set, &limits);
     }
-    operands::store(ctx, result)
+    operands::store(ctx, result, Event::set("sunionstore"))
 }
 
 /// The first set and the others that exist; `None` if the first is missing or one of the others as well,
@@ -235,7 +235,7 @@ fn difference_store(ctx: &mut Context<'_>) -> Outcome {
             Method::TakeOut => take_out(&mut result, first, &others, &limits),
         }
     }
-    operands::store(ctx, result)
+    operands::store(ctx, result, Event::set("sdiffstore"))
 }
 
 #[cfg(test)]

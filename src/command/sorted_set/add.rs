@@ -4,6 +4,7 @@ use super::limits;
 use crate::base::float;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::SortedSet;
 use crate::value::sorted_set::{Limits, Updated};
 
@@ -259,6 +260,10 @@ fn add(ctx: &mut Context<'_>, mode: Mode) -> Outcome {
         keyspace.change_or_create(scope, key, new, &mut change)?;
     }
     keyspace.dirty += added + changed;
+    if added + changed > 0 {
+        let name = if options.mode == Mode::Increment { "zincr" } else { "zadd" };
+        keyspace.note(scope.db, key, Event::sorted_set(name));
+    }
     let out = &mut ctx.session.output;
     match (options.mode, decision) {
         (Mode::Increment, Decision::NotANumber) => return Err(NOT_A_NUMBER),

@@ -8,6 +8,7 @@ use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, Key
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::ds::dict::Ref;
 use crate::ds::listpack::Element;
+use crate::store::Event;
 use crate::value::sorted_set::{Builder, Limits};
 use crate::value::{Entry, SetRef, SortedSet, SortedSetRef};
 
@@ -494,7 +495,12 @@ fn combine(ctx: &mut Context<'_>, operation: Operation, purpose: Use) -> Outcome
     drop(inputs);
     drop(entries);
     if purpose == Use::Store {
-        let len = store(ctx, 1, result.compacted(&limits));
+        let event = Event::sorted_set(match operation {
+            Operation::Union => "zunionstore",
+            Operation::Intersection => "zinterstore",
+            Operation::Difference => "zdiffstore",
+        });
+        let len = store(ctx, 1, result.compacted(&limits), event);
         return ctx.reply_integer(num::i64_of(len));
     }
     let out = &mut ctx.session.output;

@@ -13,7 +13,7 @@ mod reply;
 mod scan;
 
 use super::{Command, Context, Error, Server};
-use crate::store::{Free, KeepTtl};
+use crate::store::{Event, Free, KeepTtl};
 use crate::value::sorted_set::Limits;
 use crate::value::{Collection, Entry, NewValue, SortedSet, SortedSetRef};
 use std::ops::Deref;
@@ -80,17 +80,19 @@ pub(super) fn view<'a, E: Deref<Target = Entry>>(
     }
 }
 
-/// Puts a set in place of what argument `key` held, or removes that if the set is empty. Returns the
-/// number of members.
-pub(super) fn store(ctx: &mut Context<'_>, key: usize, set: SortedSet) -> usize {
+/// Puts a set in place of what argument `key` held, which is told as `event`, or removes that if the set
+/// is empty. Returns the number of members.
+pub(super) fn store(ctx: &mut Context<'_>, key: usize, set: SortedSet, event: Event) -> usize {
     let (db, key, len) = (ctx.session.db, ctx.key(key), set.view().len());
     let keyspace = &mut ctx.server.keyspace;
     if len > 0 {
         let value = NewValue::Payload(set.into_heap());
         keyspace.set(db, key, value, None, KeepTtl::No);
         keyspace.dirty += 1;
-    } else {
-        keyspace.dirty += u64::from(keyspace.remove(db, key, Free::Here));
+        keyspace.note(db, key, event);
+    } else if keyspace.remove(db, key, Free::Here) {
+        keyspace.dirty += 1;
+        keyspace.note(db, key, Event::DEL);
     }
     len
 }

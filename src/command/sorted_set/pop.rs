@@ -7,6 +7,7 @@ use crate::command::several::Several;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::{Output, Protocol};
+use crate::store::{Event, Key};
 use crate::value::sorted_set::Direction;
 use crate::value::{SortedSet, Type};
 use std::ops::Range;
@@ -199,10 +200,24 @@ fn pop_one_key(ctx: &mut Context<'_>, end: End) -> Outcome {
         pop(set, end, count, out, |out, popped| out.array(form.len(popped)), form)
     })?;
     match popped {
-        Some(popped) => ctx.server.keyspace.dirty += num::u64_of(popped),
+        Some(popped) => note_popped(ctx, key, end, popped),
         None => ctx.session.output.array(0),
     }
     Ok(())
+}
+
+/// Counts what was popped, and notes it.
+fn note_popped(ctx: &mut Context<'_>, key: Key<'_>, end: End, popped: usize) {
+    ctx.server.keyspace.dirty += num::u64_of(popped);
+    if popped > 0 {
+        ctx.note(
+            key,
+            Event::sorted_set(match end {
+                End::Min => "zpopmin",
+                End::Max => "zpopmax",
+            }),
+        );
+    }
 }
 
 /// Pops from the first of several keys that has a sorted set; false if none has.
@@ -234,7 +249,7 @@ fn pop_first_of(
         let popped =
             ctx.server.keyspace.change(scope, key, |set| pop(set, end, count, out, head, form))?;
         if let Some(popped) = popped {
-            ctx.server.keyspace.dirty += num::u64_of(popped);
+            note_popped(ctx, key, end, popped);
             record(ctx, key.bytes, end, form, popped);
             return Ok(true);
         }

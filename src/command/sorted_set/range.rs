@@ -8,6 +8,7 @@ use crate::command::spec::{
     Arg, ArgType, Categories, Deprecation, Flags, Group, KeyFlags, KeySpec,
 };
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::SortedSet;
 use crate::value::sorted_set::Direction;
 use std::ops::Range;
@@ -406,7 +407,7 @@ fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
             member.with_text(|member| stored.update(member, &limits, Some(score), |_| Some(score)));
         }
     }
-    let len = store(ctx, 1, stored);
+    let len = store(ctx, 1, stored, Event::sorted_set("zrangestore"));
     ctx.reply_integer(num::i64_of(len))
 }
 

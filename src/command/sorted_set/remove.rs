@@ -4,6 +4,7 @@ use super::bounds::Bounds;
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
+use crate::store::Event;
 use crate::value::{Collection, SortedSet};
 
 /// ZREM key member [member ...]
@@ -89,7 +90,7 @@ const ZREMRANGEBYLEX_SPEC: Spec = Spec {
 
 fn zrem(ctx: &mut Context<'_>) -> Outcome {
     let members = ctx.args.from(2);
-    remove(ctx, |set| {
+    remove(ctx, "zrem", |set| {
         let mut removed = 0;
         for member in members {
             removed += usize::from(set.remove(member).is_some());
@@ -103,21 +104,21 @@ fn zrem(ctx: &mut Context<'_>) -> Outcome {
 
 fn zremrangebyrank(ctx: &mut Context<'_>) -> Outcome {
     let bounds = Bounds::Ranks(ctx.integer(2)?, ctx.integer(3)?);
-    remove_range(ctx, bounds)
+    remove_range(ctx, "zremrangebyrank", bounds)
 }
 
 fn zremrangebyscore(ctx: &mut Context<'_>) -> Outcome {
     let bounds = Bounds::scores(ctx.args.at(2), ctx.args.at(3))?;
-    remove_range(ctx, bounds)
+    remove_range(ctx, "zremrangebyscore", bounds)
 }
 
 fn zremrangebylex(ctx: &mut Context<'_>) -> Outcome {
     let bounds = Bounds::members(ctx.args.at(2), ctx.args.at(3))?;
-    remove_range(ctx, bounds)
+    remove_range(ctx, "zremrangebylex", bounds)
 }
 
-fn remove_range(ctx: &mut Context<'_>, bounds: Bounds<'_>) -> Outcome {
-    remove(ctx, |set| {
+fn remove_range(ctx: &mut Context<'_>, event: &'static str, bounds: Bounds<'_>) -> Outcome {
+    remove(ctx, event, |set| {
         let ranks = bounds.ranks(set.view());
         let removed = ranks.len();
         set.remove_range(ranks);
@@ -125,11 +126,18 @@ fn remove_range(ctx: &mut Context<'_>, bounds: Bounds<'_>) -> Outcome {
     })
 }
 
-/// Replies with the number of members that `f` removes.
-fn remove(ctx: &mut Context<'_>, f: impl FnOnce(&mut SortedSet) -> usize) -> Outcome {
+/// Replies with the number of members that `f` removes, which is told as `event`.
+fn remove(
+    ctx: &mut Context<'_>,
+    event: &'static str,
+    f: impl FnOnce(&mut SortedSet) -> usize,
+) -> Outcome {
     let (scope, key) = (ctx.scope(), ctx.key(1));
     let removed = ctx.server.keyspace.change(scope, key, f)?.unwrap_or(0);
     ctx.server.keyspace.dirty += num::u64_of(removed);
+    if removed > 0 {
+        ctx.note(key, Event::sorted_set(event));
+    }
     ctx.reply_integer(num::i64_of(removed))
 }
 

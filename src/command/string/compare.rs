@@ -4,7 +4,7 @@ use super::condition::{self, Comparison};
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Args;
-use crate::store::Free;
+use crate::store::{Event, Free};
 use crate::value::Str;
 
 const NOT_A_STRING: Error =
@@ -127,6 +127,7 @@ fn delete_if(
     if holds {
         ctx.server.keyspace.remove(scope.db, key, Free::Here);
         ctx.server.keyspace.dirty += 1;
+        ctx.note(key, Event::DEL);
         ctx.effects_as(&[b"DEL", key.bytes]);
     }
     ctx.reply_integer(i64::from(holds))

@@ -3,6 +3,7 @@
 use crate::base::long_double::LongDouble;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::{NewValue, Str, string};
 
 const OVERFLOW: Error = Error::fixed("ERR increment or decrement would overflow");
@@ -133,6 +134,7 @@ fn add(ctx: &mut Context<'_>, amount: i64) -> Outcome {
         }
     };
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::string("incrby"));
     ctx.reply_integer(sum)
 }
 
@@ -163,6 +165,7 @@ fn incr_by_float(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::string("incrbyfloat"));
     // The sum and not the amount: it might come out otherwise elsewhere.
     ctx.effects_as(&[b"SET", key.bytes, &digits, b"KEEPTTL"]);
     ctx.session.output.bulk(&digits);

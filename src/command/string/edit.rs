@@ -6,6 +6,7 @@ use crate::command::spec::{
     Arg, ArgType, Categories, Deprecation, Flags, Group, KeyFlags, KeySpec,
 };
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::{Str, string};
 use std::ops::Range;
 
@@ -129,6 +130,7 @@ fn append(ctx: &mut Context<'_>) -> Outcome {
         }
     };
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::string("append"));
     ctx.session.output.count(len);
     Ok(())
 }
@@ -169,6 +171,7 @@ fn set_range(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::string("setrange"));
     ctx.session.output.count(old_len.max(end));
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::command::spec::{
     Arg, ArgType, BeginSearch, Categories, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
 use crate::command::{Command, Context, Error, Outcome, Spec, effects};
-use crate::store::{Free, Keyspace};
+use crate::store::{Event, Free, Keyspace};
 use crate::value::Str;
 
 /// GETDEL key
@@ -72,6 +72,7 @@ fn get_del(ctx: &mut Context<'_>) -> Outcome {
     get::reply(&mut ctx.session.output, &mut slot)?;
     ctx.server.keyspace.remove(scope.db, key, Free::Here);
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::DEL);
     ctx.effects_as(&[b"DEL", key.bytes]);
     Ok(())
 }
@@ -92,20 +93,26 @@ fn get_ex(ctx: &mut Context<'_>) -> Outcome {
     }
     let expiry = expiry?;
     get::reply(&mut ctx.session.output, &mut slot)?;
-    match expiry {
+    let event = match expiry {
         Expiry::At(at_ms) if at_ms <= now_ms => {
             keyspace.remove(scope.db, key, Free::Here);
+            Event::DEL
         }
-        Expiry::At(at_ms) => Keyspace::set_expiry(slot, Some(at_ms)),
+        Expiry::At(at_ms) => {
+            Keyspace::set_expiry(slot, Some(at_ms));
+            Event::EXPIRE
+        }
         Expiry::Never | Expiry::Kept => {
             let is_persist = options.expiration == Expiration::Persist;
             if !is_persist || slot.get().expiry().is_none() {
                 return Ok(());
             }
             Keyspace::set_expiry(slot, None);
+            Event::generic("persist")
         }
-    }
+    };
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, event);
     record(ctx, expiry, now_ms);
     Ok(())
 }

@@ -13,7 +13,7 @@ mod set;
 mod subsequence;
 
 use super::{Command, Context};
-use crate::store::{KeepTtl, Key};
+use crate::store::{Event, KeepTtl, Key};
 use crate::value::string;
 use options::Expiry;
 
@@ -75,5 +75,9 @@ fn put(ctx: &mut Context<'_>, key: Key<'_>, index: usize, expiry: Expiry) {
         keyspace.set_string(db, key, args.at(index), at_ms);
     } else {
         keyspace.set(db, key, string::new_value_of_arg(&args, index), at_ms, keep);
+    }
+    keyspace.note(db, key, Event::SET);
+    if at_ms.is_some() {
+        keyspace.note(db, key, Event::EXPIRE);
     }
 }

@@ -7,6 +7,7 @@ use crate::command::spec::{
     Arg, ArgType, BeginSearch, Categories, Deprecation, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
 use crate::command::{Command, Context, Outcome, Spec};
+use crate::store::Event;
 use crate::value::{Str, string};
 
 /// SET key value [condition] [GET] [expiration]
@@ -221,6 +222,7 @@ fn set_nx(ctx: &mut Context<'_>) -> Outcome {
     let value = string::new_value_of_arg(&ctx.args, 2);
     ctx.server.keyspace.insert(scope.db, key, value, None);
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::SET);
     ctx.reply_integer(1)
 }
 

@@ -147,8 +147,7 @@ Events {
     /// event; then the classes: `g` generic commands, `$` strings, `l` lists, `s` sets, `h` hashes,
     /// `z` sorted sets, `t` streams, `d` modules, `x` expired, `e` evicted, `A` all of these; `m` key
     /// misses, `n` new keys. Empty publishes nothing.
-    "notify-keyspace-events" notify_keyspace_events: Events = Events::empty(), EventLetters, Free,
-        Later(KeyspaceEvents);
+    "notify-keyspace-events" notify_keyspace_events: Events = Events::empty(), EventLetters, Free, Live;
 }
 
     } } };

@@ -4,6 +4,7 @@ use super::{Class, unknown_class};
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::pubsub::Kind;
 use crate::resp::{OwnedArgs, Protocol};
 use crate::session::{ClientId, Closing, Session, SessionFlags, Sessions};
 
@@ -184,8 +185,8 @@ impl View {
         let command = if session.last_command.is_empty() { "NULL" } else { session.last_command };
         let is_stuck = !is_me && !output.is_empty() && !session.is_queued_for_write;
         text.push_str(&format!(
-            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 \
-             ssub=0 multi=-1 watch=0 qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs={} rbp={} \
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
+             ssub={} multi=-1 watch=0 qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs={} rbp={} \
              obl={} oll={} omem={} tot-mem={} events={} cmd={} user=default redir=-1 resp={} \
              lib-name={} lib-ver={}\n",
             session.id.0,
@@ -197,6 +198,9 @@ impl View {
             self.now_s - session.active_at_s,
             letters(session),
             session.db,
+            session.subscribed(Kind::Channel),
+            session.subscribed(Kind::Pattern),
+            session.subscribed(Kind::Shard),
             session.query_bytes(),
             session.tail.capacity() - session.tail.len(),
             argument_bytes,
@@ -219,6 +223,9 @@ impl View {
 fn letters(session: &Session) -> String {
     let has = |flag| session.flags.contains(flag);
     let mut letters = String::new();
+    if has(SessionFlags::SUBSCRIBED) {
+        letters.push('P');
+    }
     if session.is_held_back() {
         letters.push('b');
     }

@@ -9,7 +9,7 @@ mod unblock;
 
 use crate::command::spec::{Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
-use crate::session::Session;
+use crate::session::{Session, SessionFlags};
 
 /// CLIENT
 pub(super) static CLIENT: Command = Command {
@@ -145,9 +145,9 @@ impl Class {
         }
     }
 
-    /// The class of a client. There are neither replicas nor subscriptions.
-    const fn of(_session: &Session) -> Self {
-        Self::Normal
+    /// The class of a client. There are no replicas.
+    fn of(session: &Session) -> Self {
+        if session.flags.contains(SessionFlags::SUBSCRIBED) { Self::Pubsub } else { Self::Normal }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::command::spec::{
 };
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::ds::listpack::Element;
-use crate::store::{Free, KeepTtl, Key};
+use crate::store::{Event, Free, KeepTtl, Key};
 use crate::value::list::{End, List};
 use crate::value::{Collection, NewValue};
 use gather::Gathered;
@@ -171,12 +171,16 @@ fn store(ctx: &mut Context<'_>, gathered: &Gathered, get: &[Pattern<'_>], place:
     let len = list.view().len();
     let keyspace = &mut ctx.server.keyspace;
     if len == 0 {
-        keyspace.dirty += u64::from(keyspace.remove(scope.db, key, Free::Here));
+        if keyspace.remove(scope.db, key, Free::Here) {
+            keyspace.dirty += 1;
+            keyspace.note(scope.db, key, Event::DEL);
+        }
     } else {
         list.settle(shape);
         let value = NewValue::Payload(list.into_heap());
         keyspace.set(scope.db, key, value, None, KeepTtl::No);
         keyspace.dirty += crate::base::num::u64_of(len);
+        keyspace.note(scope.db, key, Event::list("sortstore"));
     }
     ctx.session.output.count(len);
     Ok(())
