@@ -4,7 +4,8 @@
 //! it uses: it needs no capacity of its own, and knows for free when it may grow or shrink in place.
 
 /// The allocator's size class that serves `size` bytes (jemalloc's spacing: 16 up to 128, then four
-/// classes for each doubling).
+/// classes for each doubling). From 16 KiB on jemalloc gives whole pages instead, so there a class is what
+/// a growing structure had better ask for, not what it has anyway.
 #[inline]
 #[must_use]
 pub const fn size_class(size: usize) -> usize {

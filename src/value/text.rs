@@ -103,11 +103,16 @@ impl Text {
         }
     }
 
-    /// Another string of the same bytes. They are copied now, not by the first change of either string:
-    /// that would take long where nobody expects it.
+    /// Another string of the same bytes. They are copied now, not by the first change of either string,
+    /// and a long one has room to grow: either would take long where nobody expects it.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self::copied(self.as_slice())
+        let bytes = self.as_slice();
+        // Pages that are never written take no memory.
+        let room = if bytes.len() < DOUBLING_LEN_MAX { bytes.len() } else { size_class(bytes.len()) };
+        let mut copy = Vec::with_capacity(room);
+        copy.extend_from_slice(bytes);
+        Self::Owned(copy)
     }
 
     /// Bytes of memory its buffer takes.
@@ -152,6 +157,14 @@ mod tests {
         }
         assert!(moves < 40, "{moves} moves");
         assert!(text.memory_bytes() < text.as_slice().len() * 3 / 2);
+    }
+
+    #[test]
+    fn a_long_copy_grows_where_it_is() {
+        let mut copy = Text::copied(&vec![b'x'; DOUBLING_LEN_MAX + 1]).duplicate();
+        let place = copy.as_slice().as_ptr();
+        copy.make_room(1000).extend_from_slice(&[b'y'; 1000]);
+        assert_eq!(copy.as_slice().as_ptr(), place);
     }
 
     #[test]
