@@ -17,7 +17,8 @@ const ROWS: &[Row] = &[
     row(2, "SELECT", &[Int]),
     row(2, "HELLO", &[Maybe(50, &[Word("2")])]).compare(HELLO),
     row(3, "HELLO", &[Word("3"), Maybe(30, &[Word("SETNAME"), NAME])]).compare(HELLO),
-    row(2, "HELLO", &[OneOf(&[&[Int], &[Junk]]), Repeat(0, 2, &[Junk])]).compare(HELLO),
+    // One word more at most: 7.0 has taken the name of `SETNAME name junk` when it finds the error.
+    row(2, "HELLO", &[OneOf(&[&[Int], &[Junk]]), Maybe(50, &[Junk])]).compare(HELLO),
     row(2, "HELLO", &[Word("3"), Word("AUTH"), Maybe(50, &[Word("default")]), Junk]).compare(HELLO),
     row(1, "AUTH", &[Repeat(1, 3, &[Junk])]),
     row(1, "AUTH", &[Word("default"), Junk]),
