@@ -109,7 +109,8 @@ impl Text {
     pub fn duplicate(&self) -> Self {
         let bytes = self.as_slice();
         // Pages that are never written take no memory.
-        let room = if bytes.len() < DOUBLING_LEN_MAX { bytes.len() } else { size_class(bytes.len()) };
+        let room =
+            if bytes.len() < DOUBLING_LEN_MAX { bytes.len() } else { size_class(bytes.len()) };
         let mut copy = Vec::with_capacity(room);
         copy.extend_from_slice(bytes);
         Self::Owned(copy)
