@@ -4,6 +4,7 @@
 use super::context::{Context, KeyHashes};
 use super::error::printed;
 use super::events;
+use super::eviction::Room;
 use super::server::{PauseKind, Server};
 use super::spec::Flags;
 use super::table::{CommandId, CommandTable, Registered};
@@ -296,8 +297,11 @@ fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
     if session.flags.contains(SessionFlags::SUBSCRIBED) && !may_subscriber(server, session, id) {
         return Err(not_for_subscribers(server.commands.get(id).full_name));
     }
-    if flags.contains(Flags::DENYOOM) && is_out_of_memory(server) {
-        return Err(Error::OUT_OF_MEMORY);
+    if server.config.maxmemory > 0 {
+        let room = server.make_room();
+        if room == Room::None && flags.contains(Flags::DENYOOM) {
+            return Err(Error::OUT_OF_MEMORY);
+        }
     }
     if !server.conditions.is_empty() {
         server.check_conditions(&server.commands.get(id).command.spec)?;
@@ -345,13 +349,6 @@ fn not_for_subscribers(name: &str) -> Error {
         "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
          are allowed in this context"
     ))
-}
-
-/// Whether `maxmemory` is exceeded. Nothing is evicted, whatever the policy.
-#[inline]
-fn is_out_of_memory(server: &mut Server) -> bool {
-    let limit = server.config.maxmemory;
-    limit > 0 && server.host.allocated() > limit
 }
 
 fn is_paused(server: &Server, id: CommandId) -> bool {

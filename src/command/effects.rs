@@ -345,8 +345,7 @@ impl Server {
     #[inline]
     fn record_removals_in_unit(&mut self) {
         if !self.keyspace.removals.is_empty() {
-            let delete = deletion_of_expired(&self.config);
-            record_removed(&mut self.effects, &mut self.keyspace, delete);
+            record_removed(&mut self.effects, &mut self.keyspace, &self.config);
         }
     }
 }
@@ -356,19 +355,28 @@ pub const fn deletion_of_expired(config: &Config) -> &'static [u8] {
     if config.lazyfree_lazy_expire { UNLINK } else { DEL }
 }
 
+/// The command that removes a key that is evicted.
+const fn deletion_of_evicted(config: &Config) -> &'static [u8] {
+    if config.lazyfree_lazy_eviction { UNLINK } else { DEL }
+}
+
 /// The command that removes a key that a command leaves without a value.
 pub const fn deletion_of_emptied(config: &Config) -> &'static [u8] {
     if config.lazyfree_lazy_server_del { UNLINK } else { DEL }
 }
 
 #[cold]
-fn record_removed(effects: &mut Effects, keyspace: &mut Keyspace, delete: &[u8]) {
+fn record_removed(effects: &mut Effects, keyspace: &mut Keyspace, config: &Config) {
     for removed in keyspace.removals.take() {
-        match (removed.why, removed.what) {
-            (Why::Expired, What::Key) => {
+        let delete = match removed.why {
+            Why::Expired => deletion_of_expired(config),
+            Why::Evicted => deletion_of_evicted(config),
+        };
+        match removed.what {
+            What::Key => {
                 effects.command(removed.db, 2).word(delete).word(&removed.key);
             }
-            (Why::Expired, What::Fields(fields)) => {
+            What::Fields(fields) => {
                 for field in fields {
                     effects.command(removed.db, 3).word(b"HDEL").word(&removed.key).word(&field);
                 }

@@ -193,6 +193,7 @@ fn stats(ctx: &mut Context<'_>) -> Outcome {
     let dataset = used.saturating_sub(overhead.total);
     let net = used.saturating_sub(startup);
     let percent = |part: u64, whole: u64| num::ratio(part, whole) * 100.0;
+    let aof_buffer = ctx.server.log_buffer_bytes();
     let out = &mut ctx.session.output;
     out.map(32 + overhead.tables.len());
     integers(
@@ -205,7 +206,7 @@ fn stats(ctx: &mut Context<'_>) -> Outcome {
             ("clients.slaves", 0),
             ("clients.normal", num::u64_of(overhead.clients)),
             ("cluster.links", 0),
-            ("aof.buffer", 0),
+            ("aof.buffer", aof_buffer),
             ("lua.caches", 0),
             ("functions.caches", 0),
             ("script.VMs", 0),

@@ -15,6 +15,7 @@ pub mod dispatch;
 pub mod effects;
 pub mod error;
 pub mod events;
+pub mod eviction;
 pub mod expiry;
 #[cfg(test)]
 mod extreme_tests;

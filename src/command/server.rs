@@ -2,6 +2,7 @@
 
 use super::buffers::ReplyBuffers;
 use super::effects::Effects;
+use super::eviction::Eviction;
 use super::host::Host;
 use super::latency::LatencyMonitor;
 use super::persist::{Conditions, Persistence};
@@ -95,6 +96,8 @@ pub struct Server {
     pub pushes: Pushes,
     /// What commands changed, for who repeats it elsewhere.
     pub effects: Effects,
+    /// How `maxmemory` is kept.
+    pub eviction: Eviction,
     /// Counters.
     pub stats: Stats,
     /// What took too long.
@@ -211,6 +214,7 @@ impl Server {
             hub: Hub::default(),
             pushes: Pushes::default(),
             effects: Effects::default(),
+            eviction: Eviction::default(),
             stats: Stats::default(),
             latency: LatencyMonitor::default(),
             now,
@@ -304,14 +308,6 @@ impl Server {
         if session.closing != Closing::Now {
             session.closing = Closing::Now;
             self.doomed.push(session.index);
-        }
-    }
-
-    /// Hands what commands threw away to the helper thread.
-    pub fn drop_garbage(&mut self) {
-        for garbage in self.keyspace.take_garbage() {
-            self.stats.lazy_freed += num::u64_of(garbage.objects());
-            self.host.drop_later(Box::new(garbage));
         }
     }
 }

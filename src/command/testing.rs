@@ -24,7 +24,7 @@ use crate::session::{Endpoint, Session};
 use crate::store::Keyspace;
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -44,6 +44,8 @@ pub(crate) struct FakeHost {
     pub(crate) progress: Progress,
     /// Whether no file can be written.
     pub(crate) is_full: bool,
+    /// What [`Host::allocated`] says next, the last of it from then on; without any 1 MiB.
+    pub(crate) uses: VecDeque<u64>,
     /// What a load has brought.
     pub(crate) loaded: Option<Result<Loaded, String>>,
     /// The changes it was asked to put into effect.
@@ -55,7 +57,11 @@ impl Host for FakeHost {
         MemoryUse { allocated: 1 << 20, active: 2 << 20, resident: 3 << 20, ..MemoryUse::default() }
     }
     fn allocated(&mut self) -> u64 {
-        1 << 20
+        let next = self.uses.front().copied().unwrap_or(1 << 20);
+        if self.uses.len() > 1 {
+            self.uses.pop_front();
+        }
+        next
     }
     fn cpu(&self) -> CpuUse {
         CpuUse::default()

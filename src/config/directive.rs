@@ -78,6 +78,8 @@ pub enum Trigger {
     CrashLog,
     /// Start or stop the allocator's background thread.
     AllocatorThread,
+    /// Evict keys if more memory is in use than the new limit.
+    MemoryLimit,
 }
 
 /// Whether a directive does anything in this version.
@@ -106,8 +108,6 @@ pub enum Capability {
     Cluster,
     /// Active defragmentation.
     Defragmentation,
-    /// Evicting keys.
-    Eviction,
     /// The latency monitor.
     LatencyMonitor,
     /// Modules.
@@ -141,7 +141,6 @@ impl Capability {
             Capability::Tracking => "client-side caching",
             Capability::Cluster => "cluster mode",
             Capability::Defragmentation => "active defragmentation",
-            Capability::Eviction => "key eviction",
             Capability::LatencyMonitor => "the latency monitor",
             Capability::Modules => "modules",
             Capability::Replication => "replication",

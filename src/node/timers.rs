@@ -49,6 +49,9 @@ impl Node {
         if self.server.shutdown.is_some() {
             return 0;
         }
+        if self.server.eviction.is_running {
+            self.server.evict_between_commands();
+        }
         self.end_pause(now);
         self.end_waits(now);
         self.resume_served(now);
@@ -56,6 +59,9 @@ impl Node {
             PeriodicWork::Runs => self.timers.next_run_ms - now_ms,
             PeriodicWork::Paused => PAUSED_WAIT_MS,
         };
+        if self.server.eviction.is_running {
+            return 0;
+        }
         if self.server.effects.wanted()
             && let Some(log_ms) = self.server.log_wait_ms()
         {

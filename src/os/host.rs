@@ -279,7 +279,11 @@ impl Host for Machine {
             }
             Trigger::AllocatorThread => set_background_purge(config)?,
             // These concern the server itself, which has dealt with them.
-            Trigger::Hz | Trigger::RequirePass | Trigger::AppendOnly | Trigger::AppendSync => {}
+            Trigger::Hz
+            | Trigger::RequirePass
+            | Trigger::AppendOnly
+            | Trigger::AppendSync
+            | Trigger::MemoryLimit => {}
         }
         Ok(())
     }

@@ -101,6 +101,19 @@ impl AccessPolicy {
             }
         }
     }
+
+    /// An order of keys by how seldom they are used, the least used one first; among equals, the one
+    /// that was not used for longest. `None` under LRU.
+    pub(super) fn rarity(self, access: u32) -> Option<u32> {
+        match self {
+            Self::Lru { .. } => None,
+            Self::Lfu { minutes, decay_minutes, .. } => {
+                let then = num::low_u16(u64::from(access >> 8));
+                let recency = u16::MAX - minutes.wrapping_sub(then);
+                Some(lfu_decayed(access, minutes, decay_minutes) << 16 | u32::from(recency))
+            }
+        }
+    }
 }
 
 /// The LFU field of a new key.

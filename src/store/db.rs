@@ -16,6 +16,8 @@ pub struct Db {
     pub(super) field_deadlines: FieldDeadlines,
     /// Where active expiry goes on.
     pub(super) expire_cursor: usize,
+    /// Where the search for keys to evict goes on.
+    pub(super) evict_cursor: usize,
     /// Running mean of the time keys have left, milliseconds, for INFO.
     pub(super) mean_ttl_ms: i64,
 }
@@ -26,6 +28,7 @@ impl Db {
             dict: Dict::new(hash_key),
             field_deadlines: FieldDeadlines::default(),
             expire_cursor: 0,
+            evict_cursor: 0,
             mean_ttl_ms: 0,
         }
     }
@@ -79,6 +82,7 @@ impl Db {
     /// Leaves the database empty and returns its table. O(1).
     pub(super) fn take(&mut self) -> Dict<Entry> {
         self.expire_cursor = 0;
+        self.evict_cursor = 0;
         self.field_deadlines = FieldDeadlines::default();
         self.mean_ttl_ms = 0;
         self.dict.take()

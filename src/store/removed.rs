@@ -1,5 +1,5 @@
 //! What was removed from the databases though no command asked for it: keys and fields of hashes whose
-//! time had come.
+//! time had come, and keys that were evicted.
 //!
 //! The log is filled only while somebody wants it. Whoever does takes it often: after each command, and
 //! after what the server does by itself.
@@ -11,6 +11,8 @@ use std::vec::Drain;
 pub enum Why {
     /// Its time had come.
     Expired,
+    /// Memory was needed.
+    Evicted,
 }
 
 /// What is gone.
@@ -75,6 +77,13 @@ impl Removals {
     pub(super) fn expired(&mut self, db: usize, key: &[u8]) {
         if self.is_wanted {
             self.log.push(Removed { db, key: key.into(), what: What::Key, why: Why::Expired });
+        }
+    }
+
+    /// Notes that a key was evicted.
+    pub(super) fn evicted(&mut self, db: usize, key: &[u8]) {
+        if self.is_wanted {
+            self.log.push(Removed { db, key: key.into(), what: What::Key, why: Why::Evicted });
         }
     }
 

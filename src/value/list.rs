@@ -286,6 +286,15 @@ impl<'a> ListRef<'a> {
         }
     }
 
+    /// As [`ListRef::memory_bytes`], estimated from some nodes.
+    #[must_use]
+    pub fn estimated_bytes(self, samples: usize) -> usize {
+        match self {
+            Self::Packed(listpack) => listpack.allocated_bytes(),
+            Self::Linked(quicklist) => quicklist.estimated_bytes(samples),
+        }
+    }
+
     /// Steps that freeing it takes.
     #[must_use]
     pub fn free_effort(self) -> usize {

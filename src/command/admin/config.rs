@@ -187,6 +187,7 @@ impl Server {
             Trigger::Hz => self.hz = self.config.hz,
             // The password is looked at whenever a client has not proven that it knows it.
             Trigger::RequirePass => {}
+            Trigger::MemoryLimit => self.follow_memory_limit(),
             Trigger::AppendOnly => return self.switch_log(),
             Trigger::AppendSync => {
                 if let Some(log) = self.host.append_only_file_mut() {
@@ -214,6 +215,8 @@ fn reset_stat(ctx: &mut Context<'_>) -> Outcome {
     server.keyspace.hits = 0;
     server.keyspace.misses = 0;
     server.keyspace.expired = 0;
+    server.keyspace.evicted = 0;
+    server.eviction.reset_times();
     server.keyspace.expired_stale_percent = 0.0;
     ctx.ok()
 }

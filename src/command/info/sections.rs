@@ -128,7 +128,7 @@ pub(super) fn memory(report: &mut Report<'_>) {
         ("mem_clients_slaves", &0),
         ("mem_clients_normal", &client_bytes),
         ("mem_cluster_links", &0),
-        ("mem_aof_buffer", &0),
+        ("mem_aof_buffer", &server.log_buffer_bytes()),
         ("mem_allocator", &server.host.facts().allocator),
         ("mem_overhead_db_hashtable_rehashing", &0),
         ("active_defrag_running", &0),
@@ -185,11 +185,8 @@ fn fragmentation(report: &mut Report<'_>) {
         ("mem_fragmentation_ratio", &ratio(memory.rss, memory.allocated)),
         ("mem_fragmentation_bytes", &difference(memory.rss, memory.allocated)),
     ]);
-    report.zeros(&[
-        "mem_not_counted_for_evict",
-        "mem_replication_backlog",
-        "mem_total_replication_buffers",
-    ]);
+    report.field("mem_not_counted_for_evict", report.server.uncounted_bytes());
+    report.zeros(&["mem_replication_backlog", "mem_total_replication_buffers"]);
 }
 
 pub(super) fn persistence(report: &mut Report<'_>) {
@@ -348,13 +345,11 @@ fn keys(report: &mut Report<'_>) {
         ("expired_time_cap_reached_count", &stats.expired_time_cap_reached),
         ("expire_cycle_cpu_milliseconds", &(stats.expire_cycle_us / 1000)),
     ]);
-    report.zeros(&[
-        "evicted_keys",
-        "evicted_clients",
-        "evicted_scripts",
-        "total_eviction_exceeded_time",
-        "current_eviction_exceeded_time",
-    ]);
+    let (current_ns, total_ns) = report.server.eviction.above_ns((report.server.ticks)());
+    report.field("evicted_keys", keyspace.evicted);
+    report.zeros(&["evicted_clients", "evicted_scripts"]);
+    report.field("total_eviction_exceeded_time", total_ns / 1_000_000);
+    report.field("current_eviction_exceeded_time", current_ns / 1_000_000);
     report.field("keyspace_hits", keyspace.hits);
     report.field("keyspace_misses", keyspace.misses);
 }

@@ -6,22 +6,22 @@ macro_rules! data {
 Memory {
     /// Bytes the server may use; 0 is no limit. Above it keys are evicted by maxmemory-policy, and
     /// where none may be, commands that need memory fail.
-    "maxmemory" maxmemory: u64 = 0, memory(0, ULONG_MAX), Free, Live,
-        example "maxmemory 4gb";
+    "maxmemory" maxmemory: u64 = 0, memory(0, ULONG_MAX),
+        Then(Trigger::MemoryLimit), Live, example "maxmemory 4gb";
 
     /// Which keys are evicted: of all keys or of those with a time to live (`volatile-`), the least
     /// recently used, the least frequently used, random ones, or those that expire first. With
     /// `noeviction` commands that need memory fail instead. The lfu policies also make every key
     /// count how often it is used, for OBJECT FREQ; the others note when, for OBJECT IDLETIME.
     "maxmemory-policy" maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::Noeviction, one_of(),
-        Free, Later(Eviction);
+        Free, Live;
 
     /// Keys looked at to choose one for eviction: more is closer to the ideal and slower.
-    "maxmemory-samples" maxmemory_samples: u32 = 5, integer(1, INT_MAX), Free, Later(Eviction);
+    "maxmemory-samples" maxmemory_samples: u32 = 5, integer(1, INT_MAX), Free, Live;
 
     /// How long eviction may hold up a command, from 0 (briefly) to 100 (until it is done).
     "maxmemory-eviction-tenacity" maxmemory_eviction_tenacity: u32 = 10, integer(0, 100), Free,
-        Later(Eviction);
+        Live;
 
     /// How slowly the use counter of a key saturates: with 10, at a million uses.
     "lfu-log-factor" lfu_log_factor: u32 = 10, integer(0, INT_MAX), Free, Live;
@@ -29,8 +29,9 @@ Memory {
     /// Minutes after which the use counter of an untouched key goes down by one; 0 never.
     "lfu-decay-time" lfu_decay_time: u32 = 1, integer(0, INT_MAX), Free, Live;
 
-    /// Frees evicted values in a helper thread.
-    "lazyfree-lazy-eviction" lazyfree_lazy_eviction: bool = false, yes_no(), Free, Later(Eviction);
+    /// Frees evicted values in a helper thread. Large ones are in any case; the append-only file then
+    /// says UNLINK in place of DEL.
+    "lazyfree-lazy-eviction" lazyfree_lazy_eviction: bool = false, yes_no(), Free, Live;
 
     /// Frees expired values in a helper thread.
     "lazyfree-lazy-expire" lazyfree_lazy_expire: bool = false, yes_no(), Free,

@@ -473,6 +473,33 @@ fn marked_items_are_found_in_steps_and_at_random() {
 }
 
 #[test]
+fn a_sweep_comes_by_every_item_once_a_round() {
+    let mut dict = empty();
+    assert_eq!(dict.sweep(9, 5, |_| panic!("there is none")), 0);
+    for n in 0..3000 {
+        add(&mut dict, n, if n % 7 == 0 { Mark::Set } else { Mark::Clear });
+    }
+    let (mut all, mut marked) = (vec![0; 3000], vec![0; 3000]);
+    let (mut at, mut at_marked) = (usize::MAX, 0);
+    for _ in 0..3000 / 5 {
+        at = dict.sweep(at, 5, |item| all[num::usize_of_u32(item.body().value)] += 1);
+    }
+    assert!(all.iter().all(|count| (1..=3).contains(count)), "a call visits whole buckets");
+    for _ in 0..3000 / 7 + 1 {
+        at_marked = dict.sweep_marked(at_marked, 1, |item| {
+            marked[num::usize_of_u32(item.body().value)] += 1;
+        });
+    }
+    for (n, count) in marked.into_iter().enumerate() {
+        assert_eq!(count > 0, n % 7 == 0, "{n}");
+    }
+    let mut visited = 0;
+    dict.sweep(77, usize::MAX, |_| visited += 1);
+    dict.sweep_marked(77, usize::MAX, |_| visited += 1);
+    assert_eq!(visited, 3000 + dict.marked_len(), "never twice in one call");
+}
+
+#[test]
 fn a_forgotten_guard_loses_its_item_and_nothing_else() {
     let mut dict = with(100);
     let key = key(50);

@@ -111,6 +111,69 @@ impl<T: Item> Dict<T> {
         }
     }
 
+    /// Visits the items of whole buckets, from bucket number `from` on and around the end, until
+    /// `items` or more of them were visited, or all; returns the bucket to go on at. Meanwhile the
+    /// items of the next call are loaded into the cache. O(items) expected.
+    ///
+    /// A number that is no bucket's is taken for 0. Items that a resize moves between calls may be
+    /// missed, or visited again, until the next time around.
+    pub fn sweep<'a>(&'a self, from: usize, items: usize, mut f: impl FnMut(Ref<'a, T>)) -> usize {
+        let count = self.segments.count();
+        let mut left = items.min(self.len);
+        let mut at = if from < count { from } else { 0 };
+        for _ in 0..count {
+            if left == 0 {
+                break;
+            }
+            self.prefetch_head(at + 2 * AHEAD);
+            self.prefetch_items_of(at + AHEAD);
+            for item in self.items_in(at) {
+                left = left.saturating_sub(1);
+                f(item);
+            }
+            at = if at + 1 == count { 0 } else { at + 1 };
+        }
+        at
+    }
+
+    /// As [`Dict::sweep`], the marked items only.
+    pub fn sweep_marked<'a>(
+        &'a self,
+        from: usize,
+        items: usize,
+        mut f: impl FnMut(Ref<'a, T>),
+    ) -> usize {
+        let Some(marks) = &self.marks else { return 0 };
+        let mut left = items.min(marks.len);
+        let (mut at, mut has_wrapped) = (from, false);
+        while left > 0 {
+            let Some(index) = marks.next(at).filter(|&index| !has_wrapped || index < from) else {
+                if has_wrapped {
+                    break;
+                }
+                (at, has_wrapped) = (0, true);
+                continue;
+            };
+            for item in self.marked_in(index) {
+                left = left.saturating_sub(1);
+                f(item);
+            }
+            at = index + 1;
+            if let Some(next) = marks.next(at) {
+                self.prefetch_items_of(next);
+            }
+        }
+        at
+    }
+
+    /// Starts loading the first bucket of a chain. Of one that is not there, nothing.
+    #[inline]
+    fn prefetch_head(&self, index: usize) {
+        if index < self.segments.count() {
+            super::prefetch(self.segments.pointer(index).as_ptr().cast());
+        }
+    }
+
     /// Marked items in the dict.
     #[inline]
     #[must_use]

@@ -165,6 +165,15 @@ impl Quicklist {
         size_of::<Self>() + self.nodes.capacity() * size_of::<Node>() + nodes
     }
 
+    /// As [`Quicklist::memory_bytes`], estimated from the first `samples` nodes.
+    #[must_use]
+    pub fn estimated_bytes(&self, samples: usize) -> usize {
+        let sampled = samples.min(self.nodes.len());
+        let bytes: usize = self.nodes.iter().take(sampled).map(Node::allocated_bytes).sum();
+        let nodes = (bytes * self.nodes.len()).checked_div(sampled).unwrap_or(0);
+        size_of::<Self>() + self.nodes.capacity() * size_of::<Node>() + nodes
+    }
+
     /// Bytes and number of the elements, if they are in one node that is a listpack.
     #[must_use]
     pub fn single_packed(&self) -> Option<(usize, usize)> {
