@@ -68,6 +68,7 @@ impl Node {
     /// Removes a client whose connection is gone.
     pub fn disconnected(&mut self, index: usize) {
         let Some(mut session) = self.server.sessions.remove(index) else { return };
+        self.server.ledger.forget(&mut session);
         self.server.end_wait(&mut session);
         pubsub::unsubscribe_from_all(&mut self.server, &mut session);
         if session.flags.contains(SessionFlags::PAUSED) {
@@ -102,8 +103,16 @@ impl Node {
         if !session.output.is_empty() || session.closing != Closing::No {
             self.server.queue_write(&mut session);
         }
-        self.server.sessions.put(session);
+        self.put_back(session);
         self.server.reclaim_buffer(index);
+    }
+
+    /// Puts a client back into the table that may have come to take more memory.
+    #[inline]
+    fn put_back(&mut self, mut session: Box<Session>) {
+        self.server.note_client_memory(&mut session);
+        self.server.sessions.put(session);
+        self.server.evict_clients();
     }
 
     /// Notes that bytes of a large argument arrived by another way than [`Node::input`].
@@ -111,14 +120,14 @@ impl Node {
         let Some(mut session) = self.server.sessions.take(index) else { return };
         session.active_at_s = now.unix_s();
         self.check_input_limit(&mut session);
-        self.server.sessions.put(session);
+        self.put_back(session);
     }
 
     /// Closes a client that reads too slowly, by `client-output-buffer-limit`.
     pub fn check_output(&mut self, index: usize) {
         let Some(mut session) = self.server.sessions.take(index) else { return };
         self.server.check_output_limit(&mut session);
-        self.server.sessions.put(session);
+        self.put_back(session);
     }
 
     /// Takes the bytes kept of an incomplete command, to be put in front of the next ones. None while
@@ -247,6 +256,7 @@ impl Node {
             }
             if session.output.pending_bytes() > OUTPUT_UNCHECKED_BYTES {
                 self.server.check_output_limit(session);
+                self.server.check_client_memory(session);
             }
             if session.closing != Closing::No {
                 return None;

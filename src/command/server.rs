@@ -16,7 +16,7 @@ use crate::config::{Config, MaxmemoryPolicy};
 use crate::persist::rdb::Verify;
 use crate::pubsub::Hub;
 use crate::resp::parse::Trust;
-use crate::session::{Closing, Endpoint, Session, Sessions};
+use crate::session::{Closing, Endpoint, Ledger, Session, Sessions};
 use crate::store::{AccessPolicy, Keyspace};
 
 /// The time at the start of a turn.
@@ -88,6 +88,8 @@ pub struct Server {
     pub keyspace: Keyspace,
     /// All clients but the one being served.
     pub sessions: Sessions,
+    /// What clients take, if there is a limit for all of them together.
+    pub ledger: Ledger,
     /// The commands and their figures.
     pub commands: CommandTable,
     /// Who listens to which channel.
@@ -205,11 +207,12 @@ impl Server {
     ) -> Self {
         keyspace.set_policy(access_policy(&config));
         keyspace.events.want_classes(config.notify_keyspace_events);
-        Self {
+        let mut server = Self {
             hz: config.hz,
             config,
             keyspace,
             sessions: Sessions::default(),
+            ledger: Ledger::default(),
             commands: CommandTable::default(),
             hub: Hub::default(),
             pushes: Pushes::default(),
@@ -239,7 +242,9 @@ impl Server {
             buffers: ReplyBuffers::default(),
             largest_input_bytes: 0,
             largest_output_bytes: 0,
-        }
+        };
+        server.follow_client_memory_limit();
+        server
     }
 
     /// Sets the time, for commands and for the keyspace.
@@ -284,6 +289,9 @@ impl Server {
             && let Some(buffer) = session.output.reclaim_buffer()
         {
             self.buffers.give_back(buffer);
+            if self.ledger.is_kept() && session.closing != Closing::Now {
+                self.ledger.note(session);
+            }
         }
     }
 
@@ -307,6 +315,7 @@ impl Server {
     pub fn close(&mut self, session: &mut Session) {
         if session.closing != Closing::Now {
             session.closing = Closing::Now;
+            self.ledger.forget(session);
             self.doomed.push(session.index);
         }
     }

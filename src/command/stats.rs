@@ -65,6 +65,8 @@ pub struct Stats {
     pub query_buffer_limit_disconnections: u64,
     /// Clients cut off because of their output buffer.
     pub output_buffer_limit_disconnections: u64,
+    /// Clients cut off because all together took too much memory.
+    pub evicted_clients: u64,
     /// Times an ACL refused a user's command, key, channel or login.
     pub acl_denied_auth: u64,
     /// Turns of the reactor, and microseconds spent in them.

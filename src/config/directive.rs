@@ -80,6 +80,8 @@ pub enum Trigger {
     AllocatorThread,
     /// Evict keys if more memory is in use than the new limit.
     MemoryLimit,
+    /// Disconnect clients that take more memory together than the new limit.
+    ClientMemoryLimit,
 }
 
 /// Whether a directive does anything in this version.
@@ -100,8 +102,6 @@ pub enum Capability {
     Acl,
     /// Append-only file.
     AppendOnlyFile,
-    /// Disconnecting clients that take too much memory together.
-    ClientEviction,
     /// Client-side caching.
     Tracking,
     /// Cluster.
@@ -137,7 +137,6 @@ impl Capability {
         match self {
             Capability::Acl => "access control lists",
             Capability::AppendOnlyFile => "the append-only file",
-            Capability::ClientEviction => "client eviction",
             Capability::Tracking => "client-side caching",
             Capability::Cluster => "cluster mode",
             Capability::Defragmentation => "active defragmentation",

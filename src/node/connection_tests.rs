@@ -3,7 +3,7 @@
 use super::Node;
 use crate::command::server::Now;
 use crate::command::testing::Bench;
-use crate::config::Config;
+use crate::config::{ClientMemory, Config};
 use crate::session::{Closing, Endpoint};
 
 /// A node and the time.
@@ -200,4 +200,43 @@ fn strangers_who_do_not_read_are_closed() {
     }
     assert_eq!((world.closing(one), world.closing(other)), (Closing::Now, Closing::No));
     assert_eq!(world.node.server.stats.output_buffer_limit_disconnections, 1);
+}
+
+#[test]
+fn clients_that_take_most_are_cut_off_first() {
+    let mut world = World::new();
+    let [control, small, large, larger] = [1, 2, 3, 4].map(|port| world.connect(port));
+    world.send(control, "CLIENT NO-EVICT ON; CONFIG SET maxmemory-clients 1mb");
+    for (client, bytes) in [(small, 70_000), (large, 200_000), (larger, 400_000)] {
+        let input = format!("*2\r\n${bytes}\r\n{}", "v".repeat(bytes));
+        world.node.input(world.now, client, input.as_bytes());
+    }
+    let closing = |world: &World| [control, small, large, larger].map(|one| world.closing(one));
+    assert_eq!(closing(&world), [Closing::No; 4]);
+    world.send(control, "CONFIG SET maxmemory-clients 300000");
+    assert_eq!(closing(&world), [Closing::No, Closing::No, Closing::No, Closing::Now]);
+    world.send(control, "CONFIG SET maxmemory 2mb; CONFIG SET maxmemory-clients 10%");
+    assert_eq!(closing(&world), [Closing::No, Closing::No, Closing::Now, Closing::Now]);
+    assert_eq!(world.node.server.stats.evicted_clients, 2);
+    world.send(control, "CONFIG SET maxmemory-clients 0");
+    let late = world.connect(5);
+    let input = format!("*2\r\n$3000000\r\n{}", "v".repeat(3_000_000));
+    world.node.input(world.now, late, input.as_bytes());
+    assert_eq!(world.closing(late), Closing::No);
+    assert_eq!(world.node.server.ledger.total_bytes(), 0);
+}
+
+#[test]
+fn a_client_that_asks_for_too_much_is_cut_off_in_the_midst_of_it() {
+    let config = Config { maxmemory_clients: ClientMemory::Bytes(1 << 20), ..Config::default() };
+    let mut world = World::with(config);
+    let one = world.connect(1);
+    world.send(one, "SETRANGE k 200000 x");
+    let asked = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n".repeat(30);
+    world.node.input(world.now, one, &asked);
+    assert_eq!(world.closing(one), Closing::Now);
+    let commands = world.node.server.stats.commands;
+    assert!(commands < 10, "{commands}");
+    world.node.disconnected(one);
+    assert_eq!(world.node.server.ledger.total_bytes(), 0);
 }

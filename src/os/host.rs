@@ -283,7 +283,8 @@ impl Host for Machine {
             | Trigger::RequirePass
             | Trigger::AppendOnly
             | Trigger::AppendSync
-            | Trigger::MemoryLimit => {}
+            | Trigger::MemoryLimit
+            | Trigger::ClientMemoryLimit => {}
         }
         Ok(())
     }

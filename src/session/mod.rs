@@ -1,7 +1,9 @@
 //! One client's state, and the table of all clients. No sockets: bytes come in, [`Output`] goes out.
 
+mod ledger;
 mod table;
 
+pub use ledger::{Counted, Ledger};
 pub use table::Sessions;
 
 use crate::pubsub::{Kind, Subscriptions};
@@ -181,6 +183,8 @@ pub struct Session {
     pub sent_bytes: u64,
     /// Since when its output has been over the soft limit, Unix seconds.
     pub soft_limit_since_s: Option<i64>,
+    /// What it was last found to take.
+    pub counted: Counted,
     /// Whether it is already listed as having output to send.
     pub is_queued_for_write: bool,
 }
@@ -218,6 +222,7 @@ impl Session {
             received_bytes: 0,
             sent_bytes: 0,
             soft_limit_since_s: None,
+            counted: Counted::default(),
             is_queued_for_write: false,
         }
     }

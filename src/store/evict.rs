@@ -10,7 +10,7 @@
 //! used, so a sweep is as fair as a draw, sees every key once before it sees one twice, and knows what
 //! to load next. See `docs/design/eviction.md`.
 
-use super::{AccessPolicy, Db, Free, Keyspace, discard};
+use super::{AccessPolicy, Db, Event, Free, Keyspace, discard};
 use crate::base::rng::Rng;
 use crate::config::MaxmemoryPolicy;
 use crate::ds::dict::Dict;
@@ -157,14 +157,16 @@ impl Keyspace {
             (range, order) => self.take_first(range, order, samples),
         };
         let Some((db, entry)) = victim else { return false };
-        let Self { dbs, removals, garbage, evicted, expired, now_ms, .. } = self;
+        let Self { dbs, removals, events, garbage, evicted, expired, now_ms, .. } = self;
         dbs[db].field_deadlines.leave(&entry);
         if entry.expiry().is_some_and(|at_ms| at_ms <= *now_ms) {
             *expired += 1;
             removals.expired(db, entry.key());
+            events.note(db, entry.key(), Event::EXPIRED);
         } else {
             *evicted += 1;
             removals.evicted(db, entry.key());
+            events.note(db, entry.key(), Event::EVICTED);
         }
         discard(garbage, entry, Free::Here);
         true

@@ -188,6 +188,7 @@ impl Server {
             // The password is looked at whenever a client has not proven that it knows it.
             Trigger::RequirePass => {}
             Trigger::MemoryLimit => self.follow_memory_limit(),
+            Trigger::ClientMemoryLimit => self.follow_client_memory_limit(),
             Trigger::AppendOnly => return self.switch_log(),
             Trigger::AppendSync => {
                 if let Some(log) = self.host.append_only_file_mut() {

@@ -3,6 +3,7 @@
 mod auth;
 mod basic;
 mod client;
+mod evict;
 mod hello;
 
 use super::Command;

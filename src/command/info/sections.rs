@@ -347,7 +347,8 @@ fn keys(report: &mut Report<'_>) {
     ]);
     let (current_ns, total_ns) = report.server.eviction.above_ns((report.server.ticks)());
     report.field("evicted_keys", keyspace.evicted);
-    report.zeros(&["evicted_clients", "evicted_scripts"]);
+    report.field("evicted_clients", report.server.stats.evicted_clients);
+    report.zeros(&["evicted_scripts"]);
     report.field("total_eviction_exceeded_time", total_ns / 1_000_000);
     report.field("current_eviction_exceeded_time", current_ns / 1_000_000);
     report.field("keyspace_hits", keyspace.hits);

@@ -63,7 +63,7 @@ Clients {
     /// Memory that all clients together may take, in bytes or as a share of maxmemory (`5%`). Above
     /// it those that take most are disconnected. 0 is no limit.
     "maxmemory-clients" maxmemory_clients: ClientMemory = ClientMemory::Bytes(0),
-        MemoryOrPercent, Free, Later(ClientEviction);
+        MemoryOrPercent, Then(Trigger::ClientMemoryLimit), Live;
 
     /// Keys remembered for client-side caching; beyond that the oldest are invalidated. 0 is no limit.
     "tracking-table-max-keys" tracking_table_max_keys: u64 = 1_000_000, integer(0, LONG_MAX), Free,
