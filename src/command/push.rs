@@ -6,7 +6,7 @@
 use super::server::Server;
 use crate::pubsub::Message;
 use crate::resp::Output;
-use crate::session::{Closing, Session, Sessions};
+use crate::session::{Closing, Ledger, Session, Sessions};
 use bytes::Bytes;
 
 /// What is pushed to clients that are out of their places, to be sent behind their replies.
@@ -27,6 +27,7 @@ impl Pushes {
 struct Post<'a> {
     sessions: &'a mut Sessions,
     pushes: &'a mut Pushes,
+    ledger: &'a mut Ledger,
     writable: &'a mut Vec<usize>,
     /// Clients with so many bytes to be sent are to be looked at.
     suspicious_bytes: u64,
@@ -46,6 +47,9 @@ impl Post<'_> {
         if append(session, bytes) == WasEmpty::Yes && !session.is_queued_for_write {
             session.is_queued_for_write = true;
             self.writable.push(place);
+        }
+        if self.ledger.is_kept() && session.closing != Closing::Now {
+            self.ledger.note(session); // who takes too much goes when the client that pushes is done
         }
         if crate::base::num::u64_of(session.output.pending_bytes()) >= self.suspicious_bytes {
             self.suspects.push(place);
@@ -78,9 +82,9 @@ impl Server {
             known.min().unwrap_or(u64::MAX)
         });
         let suspicious_bytes = thresholds[0].min(thresholds[1]);
-        let Self { sessions, pushes, writable, hub, .. } = self;
+        let Self { sessions, pushes, ledger, writable, hub, .. } = self;
         let suspects = Vec::new();
-        (Post { sessions, pushes, writable, suspicious_bytes, suspects }, hub)
+        (Post { sessions, pushes, ledger, writable, suspicious_bytes, suspects }, hub)
     }
 
     /// Sends a message to all who listen to a channel; returns how many times it did.

@@ -148,16 +148,10 @@ pub fn memory_bytes(entry: &Entry, samples: usize) -> usize {
 /// Bytes of memory the entry and its value take, about, in few steps.
 pub fn estimated_bytes(entry: &Entry) -> usize {
     const SAMPLES: usize = 16;
-    match entry.value() {
-        ValueRef::Payload(HeapRef::List(list)) => {
-            entry.allocated_bytes() + list.estimated_bytes(SAMPLES)
-        }
-        ValueRef::Integer(_)
-        | ValueRef::Embedded(_)
-        | ValueRef::Payload(
-            HeapRef::Text(_) | HeapRef::Set(_) | HeapRef::SortedSet(_) | HeapRef::Hash(_),
-        ) => memory_bytes(entry, SAMPLES),
+    if let ValueRef::Payload(HeapRef::List(list)) = entry.value() {
+        return entry.allocated_bytes() + list.estimated_bytes(SAMPLES);
     }
+    memory_bytes(entry, SAMPLES)
 }
 
 /// A deep copy of the value under another key, with the given access clock and expiry.
