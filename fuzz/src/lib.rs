@@ -18,6 +18,7 @@ pub mod input;
 pub mod intset;
 pub mod listpack;
 pub mod quicklist;
+pub mod rax;
 pub mod rdb;
 pub mod reply;
 pub mod resp;
@@ -39,6 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("intset", intset::run),
     ("listpack", listpack::run),
     ("quicklist", quicklist::run),
+    ("rax", rax::run),
     ("rdb_load", rdb::run_load),
     ("resp", resp::run),
     ("resp_long", resp::run_long),

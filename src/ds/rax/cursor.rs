@@ -129,6 +129,18 @@ impl<'a, V> Cursor<'a, V> {
         true
     }
 
+    /// The key of a value in a slot, if the entry that was returned last is another slot of the node:
+    /// then it differs in one byte.
+    #[inline]
+    fn beside(&mut self, index: Option<usize>) -> Option<&'a V> {
+        let node = self.path.last_mut()?.node?;
+        let index = index.filter(|index| self.ending > 0 && *index < node.len())?;
+        let ChildRef::Value(value) = node.child(index) else { return None };
+        let at = self.key.len() - self.ending;
+        self.key.0.as_mut_slice()[at] = node.bytes()[index];
+        Some(value)
+    }
+
     /// Completes the key of a value in a slot.
     #[inline]
     fn complete(&mut self, node: &'a Node<V>, index: usize) {
@@ -140,6 +152,11 @@ impl<'a, V> Cursor<'a, V> {
     /// Moves over the next key and returns it and its value; `None` behind the last.
     #[inline]
     pub fn next_entry(&mut self) -> Option<(&[u8], &'a V)> {
+        let before = self.path.last()?.before;
+        if let Some(value) = self.beside(before.checked_sub(1)) {
+            self.path.last_mut()?.before = before + 1;
+            return Some((&self.key, value));
+        }
         self.forget_ending();
         loop {
             let step = self.path.last_mut()?;
@@ -175,6 +192,11 @@ impl<'a, V> Cursor<'a, V> {
     /// Moves back over the key before and returns it and its value; `None` in front of the first.
     #[inline]
     pub fn previous_entry(&mut self) -> Option<(&[u8], &'a V)> {
+        let before = self.path.last()?.before;
+        if let Some(value) = self.beside(before.checked_sub(2)) {
+            self.path.last_mut()?.before = before - 1;
+            return Some((&self.key, value));
+        }
         self.forget_ending();
         loop {
             let step = self.path.last_mut()?;

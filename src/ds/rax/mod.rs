@@ -196,7 +196,22 @@ impl<V> Rax<V> {
     /// The first key. O(its length).
     #[must_use]
     pub fn first(&self) -> Option<(Key, &V)> {
-        self.next_from(Edge::Start)
+        let mut node = self.root.as_ref()?;
+        let mut key = Key::new();
+        loop {
+            key.0.extend(node.prefix());
+            if let Some(value) = node.own() {
+                return Some((key, value));
+            }
+            key.0.push(*node.bytes().first()?);
+            match node.child(0) {
+                ChildRef::Value(value) => {
+                    key.0.extend(node.tail());
+                    return Some((key, value));
+                }
+                ChildRef::Node(child) => node = child,
+            }
+        }
     }
 
     /// The last key. O(its length).
@@ -242,7 +257,9 @@ impl<V> Rax<V> {
 
     /// The first key, its value to be changed. O(its length).
     pub fn first_mut(&mut self) -> Option<(Key, &mut V)> {
-        self.next_from_mut(Edge::Start)
+        let (key, _) = self.first()?;
+        let value = self.get_mut(&key)?;
+        Some((key, value))
     }
 
     /// Takes the first key out.

@@ -61,10 +61,16 @@ impl<T: Copy, const N: usize> Short<T, N> {
         self.len = len;
     }
 
+    /// The elements, to be changed.
+    #[inline]
+    pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
+        if self.len > N { &mut self.spilled } else { &mut self.inline[..self.len] }
+    }
+
     /// The last element.
     #[inline]
     pub(super) fn last_mut(&mut self) -> Option<&mut T> {
-        if self.len > N { self.spilled.last_mut() } else { self.inline[..self.len].last_mut() }
+        self.as_mut_slice().last_mut()
     }
 }
 
