@@ -1,7 +1,7 @@
 //! The server daemon: the outer command line. Directives are the configuration table's business.
 
 use carnelian::config::CommandLine;
-use carnelian::os::{banner, check_rdb, start};
+use carnelian::os::{banner, check_aof, check_rdb, start};
 use clap::{Arg, ArgAction, Command};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -53,6 +53,9 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     if args.first().is_some_and(check_rdb::is_named_so) {
         return ExitCode::from(check_rdb::run(&args));
+    }
+    if args.first().is_some_and(check_aof::is_named_so) {
+        return ExitCode::from(check_aof::run(&args));
     }
     let outer = match args.get(1).and_then(|arg| arg.to_str()) {
         Some("-h" | "--help" | "-v" | "--version") => &args[..2],

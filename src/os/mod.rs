@@ -5,6 +5,7 @@
 pub mod affinity;
 pub mod aof;
 pub mod banner;
+pub mod check_aof;
 pub mod check_rdb;
 pub mod child;
 pub mod clock;

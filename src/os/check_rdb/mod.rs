@@ -15,7 +15,8 @@ use crate::persist::rdb::check::{
 };
 use crate::persist::rdb::{Encodings, Reason, Verified};
 use clap::{Arg, ArgAction, Command, error::ErrorKind};
-use screen::{Screen, with_bar};
+pub(super) use screen::Screen;
+use screen::with_bar;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -111,16 +112,45 @@ pub fn run(args: &[OsString]) -> u8 {
     check_file(file, now_ms, statistics, &screen)
 }
 
+/// Checks the snapshot at the start of an append-only file of so many bytes; its bytes if it is in order.
+pub(super) fn check_preamble(
+    file: &mut File,
+    size: u64,
+    name: &str,
+    screen: &Screen,
+) -> Option<u64> {
+    screen.line(&format!("[offset 0] Checking RDB file {name}"));
+    let now_ms = i64::try_from(clock::unix_ms()).unwrap_or(i64::MAX);
+    check_open(file, size, now_ms, None, screen).ok()
+}
+
 fn check_file(path: &Path, now_ms: i64, statistics: Option<Statistics>, screen: &Screen) -> u8 {
     screen.line(&format!("[offset 0] Checking RDB file {}", path.display()));
     let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
-    let (size, file) = match opened {
+    let (size, mut file) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             eprintln!("Cannot open {}: {}", path.display(), errno::text(&error));
             return FAILURE;
         }
     };
+    match check_open(&mut file, size, now_ms, statistics, screen) {
+        Ok(_len) => SUCCESS,
+        Err(Unsound) => FAILURE,
+    }
+}
+
+/// A snapshot is not in order; what is wrong was said.
+struct Unsound;
+
+/// Checks an open file of so many bytes; the bytes of the snapshot in it.
+fn check_open(
+    file: &mut File,
+    size: u64,
+    now_ms: i64,
+    statistics: Option<Statistics>,
+    screen: &Screen,
+) -> Result<u64, Unsound> {
     let [a, b, ..] = random::seed().unwrap_or_default();
     let encodings = Encodings::of(&Config::default(), HashKey::new(a, b), now_ms);
     let options = CheckOptions { encodings, now_ms };
@@ -165,15 +195,15 @@ impl Observer for Report<'_> {
 }
 
 impl Report<'_> {
-    fn finish(self, checked: &Checked) -> u8 {
-        let status = match &checked.end {
+    fn finish(self, checked: &Checked) -> Result<u64, Unsound> {
+        let result = match &checked.end {
             Ok(offset) => {
                 self.screen.line(&format!("[offset {offset}] \\o/ RDB looks OK! \\o/"));
-                SUCCESS
+                Ok(*offset)
             }
             Err(error) => {
                 self.explain(error);
-                FAILURE
+                Err(Unsound)
             }
         };
         let counts = &checked.counts;
@@ -183,7 +213,7 @@ impl Report<'_> {
         if let Some(statistics) = &self.statistics {
             self.screen.line(statistics.to_string().trim_end());
         }
-        status
+        result
     }
 
     fn explain(&self, error: &CheckError) {

@@ -28,13 +28,13 @@ enum Bar {
 }
 
 /// Where the tool writes to.
-pub(super) struct Screen {
+pub(in crate::os) struct Screen {
     bar: Mutex<Bar>,
 }
 
 impl Screen {
     /// The standard output, and a bar if the standard error is a terminal.
-    pub(super) fn of_process() -> Self {
+    pub(in crate::os) fn of_process() -> Self {
         let bar = if stderr().is_terminal() { Bar::Hidden } else { Bar::Never };
         Self { bar: Mutex::new(bar) }
     }
@@ -44,10 +44,17 @@ impl Screen {
     }
 
     /// Prints a line. Who closes the standard output misses it, and still gets the exit status.
-    pub(super) fn line(&self, text: &str) {
+    pub(in crate::os) fn line(&self, text: &str) {
         let mut bar = self.lock();
         erase(&mut bar);
         drop(writeln!(stdout(), "{text}"));
+    }
+
+    /// Prints a question, whose answer is typed behind it.
+    pub(in crate::os) fn ask(&self, text: &str) {
+        let mut bar = self.lock();
+        erase(&mut bar);
+        drop(write!(stdout(), "{text}").and_then(|()| stdout().flush()));
     }
 
     fn draw(&self, text: &str) {

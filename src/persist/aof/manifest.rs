@@ -293,12 +293,15 @@ impl Manifest {
 
     /// Adds a new log; its name.
     pub fn begin_log(&mut self, filename: &[u8]) -> Vec<u8> {
-        if self.logs.is_empty() && self.history.is_empty() {
-            self.log_seq = 0; // no file has any of the names
-        }
-        self.log_seq = self.log_seq.saturating_add(1);
-        let suffix = format!(".{}.incr.aof", self.log_seq);
-        let name = [filename, suffix.as_bytes()].concat();
+        let name = loop {
+            self.log_seq = self.log_seq.saturating_add(1);
+            let suffix = format!(".{}.incr.aof", self.log_seq);
+            let name = [filename, suffix.as_bytes()].concat();
+            // What is still to be deleted must not be taken for the new log, nor the other way round.
+            if self.log_seq == i64::MAX || self.history.iter().all(|part| part.name != name) {
+                break name;
+            }
+        };
         self.logs.push(Part { name: name.clone(), seq: self.log_seq, kind: Kind::Incremental });
         name
     }
@@ -315,8 +318,11 @@ impl Manifest {
         self.logs.extend(kept);
     }
 
-    /// Forgets what is history; their names, to be deleted.
+    /// Forgets what is history; their names, to be deleted. When no log is left the numbers start anew.
     pub fn take_history(&mut self) -> Vec<Vec<u8>> {
+        if self.logs.is_empty() {
+            self.log_seq = 0;
+        }
         std::mem::take(&mut self.history).into_iter().map(|part| part.name).collect()
     }
 }
@@ -499,6 +505,24 @@ mod tests {
             ],
         );
         assert_eq!(manifest.begin_log(b"a"), b"a.4.incr.aof");
+    }
+
+    #[test]
+    fn the_numbers_of_logs_start_anew_when_none_is_left() {
+        let mut manifest = Manifest::default();
+        manifest.begin_base(b"a", BaseFormat::Dump);
+        manifest.begin_log(b"a");
+        manifest.begin_base(b"a", BaseFormat::Dump);
+        manifest.retire_logs(Newest::Retired);
+        // As it is found after a crash before what is history was deleted.
+        let mut found = Manifest::parse(&manifest.format()).expect("it reads back");
+        assert_eq!(found.begin_log(b"a"), b"a.2.incr.aof");
+        assert_eq!(manifest.take_history(), [&b"a.1.incr.aof"[..], b"a.1.base.rdb"]);
+        assert_eq!(manifest.begin_log(b"a"), b"a.1.incr.aof");
+        let last = "a.9223372036854775807.incr.aof";
+        let mut manifest =
+            read(&format!("file {last} seq 1 type h\nfile b seq {} type i\n", i64::MAX));
+        assert_eq!(manifest.begin_log(b"a"), last.as_bytes());
     }
 
     #[test]

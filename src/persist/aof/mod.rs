@@ -2,6 +2,7 @@
 //!
 //! Everything here is bytes and decisions; `os/aof` does the system calls.
 
+pub mod check;
 pub mod growth;
 pub mod log;
 pub mod manifest;
