@@ -140,7 +140,7 @@ pub fn memory_bytes(entry: &Entry, samples: usize) -> usize {
         ValueRef::Payload(HeapRef::Set(set)) => set.memory_bytes(samples),
         ValueRef::Payload(HeapRef::SortedSet(set)) => set.memory_bytes(),
         ValueRef::Payload(HeapRef::Hash(hash)) => hash.memory_bytes(samples),
-        ValueRef::Payload(HeapRef::Stream(stream)) => stream.memory_bytes(samples),
+        ValueRef::Payload(HeapRef::Stream(stream)) => stream.memory_bytes(),
     };
     entry.allocated_bytes() + own
 }

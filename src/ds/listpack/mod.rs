@@ -18,6 +18,7 @@
 mod buffer;
 mod check;
 mod element;
+pub mod raw;
 mod walk;
 
 use buffer::{Buffer, Gap, TOTAL_LEN};
@@ -182,21 +183,6 @@ impl Listpack {
     /// Puts several elements behind all others, in their order, in one step.
     pub fn push_back_all(&mut self, elements: &[Element<'_>]) {
         self.splice_all(self.end(), elements);
-    }
-
-    /// Puts several elements behind all others, in their order, in one step, without a place to collect
-    /// them.
-    #[inline]
-    pub fn push_back_iter<'e>(&mut self, elements: impl Iterator<Item = Element<'e>> + Clone) {
-        let (mut len, mut count) = (0, 0);
-        for element in elements.clone() {
-            len += element.encoded_len();
-            count += 1;
-        }
-        self.buffer.splice(self.end(), 0, len, |gap| {
-            elements.for_each(|element| put(gap, &Encoded::of(element)));
-        });
-        self.recount(0, count);
     }
 
     /// Puts several elements in front of the one at `at`, in their order, in one step. O(bytes).

@@ -34,21 +34,6 @@ impl Listpack {
         skip(&self.as_bytes()[at.0..])
     }
 
-    /// Offset of what an iterator over the last elements has still to come, bytes.
-    #[inline]
-    #[must_use]
-    pub fn bytes_before(&self, rest: &Iter<'_>) -> usize {
-        self.end().saturating_sub(rest.bytes_left())
-    }
-
-    /// The place of the element at this offset, which a walk came by; `None` for the end. If no element
-    /// begins there, using the place may panic or yield nonsense.
-    #[inline]
-    #[must_use]
-    pub fn cursor_at(&self, offset: usize) -> Option<Cursor> {
-        self.at(offset)
-    }
-
     /// The element at this offset, unless it is the end.
     #[inline]
     pub(super) fn at(&self, offset: usize) -> Option<Cursor> {
@@ -201,7 +186,7 @@ impl<'a> IntoIterator for &'a Listpack {
 #[derive(Clone, Debug, Default)]
 pub struct Iter<'a> {
     /// The elements still to come.
-    rest: &'a [u8],
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -241,6 +226,12 @@ impl<'a> Iter<'a> {
     #[must_use]
     pub const fn bytes_left(&self) -> usize {
         self.rest.len()
+    }
+
+    /// Skips so many bytes, which are whole elements; says whether there are as many.
+    #[inline]
+    pub fn skip_bytes(&mut self, bytes: usize) -> bool {
+        self.rest.split_off(..bytes).is_some()
     }
 
     /// Takes the next `count` elements as an iterator of their own; `None`, and takes nothing, if there

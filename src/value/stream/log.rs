@@ -2,8 +2,9 @@
 
 use super::id::{NewId, StreamId};
 use super::limits::{Limits, NODE_BYTES_MAX};
-use super::node::{BadNode, Fields, Node};
-use super::nodes::Nodes;
+use super::node::{self, BadNode, Fields, Node, Place};
+use super::nodes::{Nodes, Spot};
+use crate::base::num;
 
 /// The entries and what is known of those that are gone.
 #[derive(Clone, Debug, Default)]
@@ -117,8 +118,8 @@ impl Log {
         self.nodes.len()
     }
 
-    /// The nodes in order, each with the ID that it is filed under, to be written as they are.
-    pub fn raw_nodes(&self) -> impl Iterator<Item = (StreamId, &Node)> {
+    /// The nodes in order, to be written as they are.
+    pub fn raw_nodes(&self) -> impl DoubleEndedIterator<Item = Node<'_>> {
         self.nodes.range(StreamId::MIN, StreamId::MAX)
     }
 
@@ -164,9 +165,11 @@ impl Log {
         if added > NODE_BYTES_MAX {
             return Err(AppendError::TooLarge);
         }
-        match self.nodes.last_mut() {
-            Some((base, node)) if !node.is_full(added, limits) => node.append(base, id, fields),
-            Some((_, _)) | None => self.nodes.push(id, Node::new(fields)),
+        match self.nodes.last() {
+            Some(last) if !self.nodes.get(last).is_full(added, limits) => {
+                self.nodes.append(id, fields, added);
+            }
+            Some(_) | None => self.nodes.begin(id, fields, added),
         }
         if self.len == 0 {
             self.first_id = id;
@@ -181,17 +184,17 @@ impl Log {
 
     /// Deletes an entry; says whether there was one. O(entries in a node + log(nodes)).
     pub fn delete(&mut self, id: StreamId) -> bool {
-        let Some((base, node)) = self.nodes.find(id) else { return false };
-        let mut entries = node.entries(base);
-        let found = entries.find(|entry| entry.id >= id);
+        let Some(spot) = self.nodes.find(id) else { return false };
+        let node = self.nodes.get(spot);
+        let found = node.entries().find(|entry| entry.id >= id);
         let Some(found) = found.filter(|found| found.id == id && !found.is_deleted()) else {
             return false;
         };
         let place = found.place();
         if node.counts().0 <= 1 {
-            self.nodes.remove(base);
-        } else if let Some(node) = self.nodes.get_mut(base) {
-            node.delete(place);
+            self.nodes.remove(spot);
+        } else {
+            self.nodes.delete(spot, &[place]);
         }
         self.len -= 1;
         self.max_deleted_id = self.max_deleted_id.max(id);
@@ -204,11 +207,11 @@ impl Log {
     /// Removes entries from the front; gives how many. O(entries in a node + nodes removed).
     pub fn trim(&mut self, keep: Keep, precision: Precision) -> u64 {
         let mut removed = 0;
-        while let Some((base, node)) = self.nodes.first() {
-            if keep == Keep::Last(self.len) || matches!(keep, Keep::Last(count) if self.len < count)
-            {
+        while let Some(first) = self.nodes.first() {
+            if matches!(keep, Keep::Last(count) if self.len <= count) {
                 break;
             }
+            let node = self.nodes.get(first);
             let (count, _) = node.counts();
             if let Precision::Nodes { limit: Some(limit) } = precision
                 && removed + count > limit
@@ -219,14 +222,14 @@ impl Log {
                 Keep::Last(kept) => self.len.saturating_sub(count) >= kept,
                 Keep::From(id) => {
                     // Deleted entries count here, as in Redis.
-                    node.entries(base).next_back().is_none_or(|last| last.id < id)
+                    node.last_id().is_none_or(|last| last < id)
                 }
             };
             if goes_whole {
-                self.nodes.remove(base);
+                self.nodes.remove(first);
             } else {
                 if precision == Precision::Exact {
-                    removed += self.trim_first(keep);
+                    removed += self.trim_node(first, keep);
                 }
                 break;
             }
@@ -239,19 +242,38 @@ impl Log {
         removed
     }
 
-    /// Removes entries of the first node, which keeps some.
-    fn trim_first(&mut self, keep: Keep) -> u64 {
+    /// Removes the first entries of a node, which keeps some.
+    fn trim_node(&mut self, spot: Spot, keep: Keep) -> u64 {
         let mut left = match keep {
             Keep::Last(count) => self.len - count,
             Keep::From(_) => u64::MAX,
         };
-        let Some((base, node)) = self.nodes.first_mut() else { return 0 };
-        let removed = node.delete_while(base, |id| match keep {
-            Keep::Last(_) => left.checked_sub(1).map(|rest| left = rest).is_some(),
-            Keep::From(from) => id < from,
-        });
-        self.len -= removed;
-        removed
+        // Counted from the end, since the node's counts are at its start and may change size.
+        let (mut removed, mut bytes_left) = (0, usize::MAX);
+        loop {
+            let mut entries = self.nodes.get(spot).entries();
+            entries.leave(bytes_left);
+            let mut batch = [Place::default(); 16];
+            let mut taken = 0;
+            while taken < batch.len()
+                && left > 0
+                && let Some(entry) = entries.next()
+                && !matches!(keep, Keep::From(from) if entry.id >= from)
+            {
+                if !entry.is_deleted() {
+                    batch[taken] = entry.place();
+                    taken += 1;
+                    left -= 1;
+                }
+            }
+            bytes_left = entries.bytes_left();
+            self.nodes.delete(spot, &batch[..taken]);
+            removed += num::u64_of(taken);
+            if taken < batch.len() {
+                self.len -= removed;
+                return removed;
+            }
+        }
     }
 
     fn find_first(&mut self) {
@@ -275,19 +297,22 @@ impl Log {
         self.max_deleted_id = id;
     }
 
-    /// Adds a node that was checked, as a file has it, behind the others; its entries count in
-    /// [`Log::len`], nothing else is changed but [`Log::first_id`].
+    /// Adds a node, as a file has it, behind the others; its entries count in [`Log::len`], nothing else
+    /// is changed but [`Log::first_id`]. O(bytes).
     ///
     /// # Errors
-    /// Its entries are not behind the others.
-    pub fn push_node(&mut self, base: StreamId, node: Node) -> Result<(), BadNode> {
-        let last = self.nodes.last().and_then(|(base, node)| node.entries(base).next_back());
-        if last.is_some_and(|last| last.id >= base) {
+    /// It is none, or its entries are not behind the others.
+    pub fn push_node(&mut self, base: StreamId, bytes: &[u8]) -> Result<(), BadNode> {
+        node::check(base, bytes)?;
+        let node = Node::new(base, bytes);
+        let last = self.nodes.last().and_then(|last| self.nodes.get(last).last_id());
+        if last.is_some_and(|last| last >= base) {
             return Err(BadNode::BadId { index: 0 });
         }
+        self.nodes.push(node);
+        let is_first = self.len == 0;
         self.len += node.counts().0;
-        self.nodes.push(base, node);
-        if self.first_id == StreamId::MIN {
+        if is_first {
             self.find_first();
         }
         Ok(())
@@ -327,10 +352,23 @@ impl Log {
         Some(if id < self.first_id { before } else { before.wrapping_add(1) })
     }
 
-    /// Bytes of memory it takes beside itself; what nodes take is estimated from `samples` of them, or
-    /// known if that is 0.
+    /// Bytes of memory it takes beside itself.
     #[must_use]
-    pub fn memory_bytes(&self, samples: usize) -> usize {
-        self.nodes.memory_bytes(samples)
+    pub fn memory_bytes(&self) -> usize {
+        self.nodes.memory_bytes()
+    }
+
+    /// Steps that freeing it takes.
+    pub(super) fn free_effort(&self) -> usize {
+        self.nodes.free_effort()
+    }
+
+    /// Checks all nodes and counters.
+    #[cfg(any(test, fuzzing))]
+    pub fn check_invariants(&self) {
+        self.nodes.check_invariants();
+        let counts = self.raw_nodes().map(|node| node.counts().0);
+        assert_eq!(self.len, counts.sum::<u64>());
+        assert_eq!(self.first_id, self.first().map_or(StreamId::MIN, |(id, _)| id));
     }
 }

@@ -3,12 +3,15 @@
 //! A stream without entries stays: its counters and groups matter.
 //! See `docs/design/stream.md`.
 
+mod chunk;
 mod group;
 mod id;
 mod limits;
 mod log;
 mod node;
 mod nodes;
+#[cfg(any(test, fuzzing))]
+pub mod oracle;
 mod range;
 #[cfg(test)]
 mod tests;
@@ -17,7 +20,7 @@ pub use group::{Consumer, ConsumerId, Group, Nack};
 pub use id::{NewId, StreamId};
 pub use limits::Limits;
 pub use log::{AppendError, Keep, Log, Precision};
-pub use node::{BadNode, Fields, Node};
+pub use node::{BadNode, Fields, Node, check};
 pub use range::Range;
 
 use super::{Collection, Entry, Heap, HeapRef, ValueRef};
@@ -74,19 +77,18 @@ impl Stream {
         }
     }
 
-    /// Bytes of memory it takes; what nodes take is estimated from `samples` of them, or known if that
-    /// is 0.
+    /// Bytes of memory it takes; what groups take is estimated.
     #[must_use]
-    pub fn memory_bytes(&self, samples: usize) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         let groups: usize = self.groups.map.values().map(|group| group.memory_bytes()).sum();
-        size_of::<Self>() + self.log.memory_bytes(samples) + groups
+        size_of::<Self>() + self.log.memory_bytes() + groups
     }
 
     /// Steps that freeing it takes.
     #[must_use]
     pub fn free_effort(&self) -> usize {
         let groups: usize = self.groups.map.values().map(|group| group.free_effort()).sum();
-        1 + self.log.node_count() + groups
+        1 + self.log.free_effort() + groups
     }
 }
 

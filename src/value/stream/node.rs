@@ -9,25 +9,28 @@
 //! counts those in front of it, for walks backwards. Flags: 1 deleted, 2 the master's fields.
 //!
 //! Invariant: the elements are laid out so, `count` and `deleted` count the entries without and with the
-//! flag of deleted ones, and their IDs ascend. Foreign bytes are taken after [`Node::check`] only; what
-//! passes by it ends a walk early and does nothing worse.
+//! flag of deleted ones, and their IDs ascend. Foreign bytes are taken after [`check`] only; what passes
+//! by it ends a walk early and does nothing worse.
 
 use super::id::StreamId;
 use super::limits::Limits;
 use crate::base::num;
-use crate::ds::listpack::{self, Element, Listpack};
+use crate::ds::listpack::{self, Element, raw};
 
 /// The entry is deleted.
-const DELETED: i64 = 1;
+pub(super) const DELETED: i64 = 1;
 /// The entry has the fields of the master entry, which are not repeated.
 const SAME_FIELDS: i64 = 2;
 /// Elements of an entry beside fields, values and their number: flags, ms, seq.
 const FIXED: usize = 3;
+/// Most bytes of what a node or an entry has beside texts.
+pub(super) const OVERHEAD_MAX: usize = raw::FIRST_AT + 1 + 9 * raw::ELEMENT_EXTRA_MAX;
 
-/// A node's entries, under the ID that the node is filed under.
-#[derive(Clone, Debug)]
-pub struct Node {
-    list: Listpack,
+/// A node, to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a> {
+    base: StreamId,
+    bytes: &'a [u8],
 }
 
 /// A node that somebody else wrote is not as it has to be.
@@ -113,232 +116,7 @@ impl ExactSizeIterator for Fields<'_> {}
 pub(super) struct Found<'a> {
     pub(super) id: StreamId,
     pub(super) fields: Fields<'a>,
-    /// Offset of its flags, bytes.
-    at: usize,
-    flags: i64,
-}
-
-#[inline]
-fn integer(element: Option<Element<'_>>) -> Option<i64> {
-    match element? {
-        Element::Integer(n) => Some(n),
-        Element::Bytes(_) => None,
-    }
-}
-
-/// The part of an ID that a difference stands for.
-#[inline]
-fn shifted(id: StreamId, ms: i64, seq: i64) -> StreamId {
-    StreamId::new(id.ms.wrapping_add_signed(ms), id.seq.wrapping_add_signed(seq))
-}
-
-fn difference(id: u64, base: u64) -> i64 {
-    id.wrapping_sub(base).cast_signed()
-}
-
-impl Node {
-    /// A node with one entry, whose ID it is filed under.
-    pub(super) fn new<'f>(fields: impl ExactSizeIterator<Item = &'f [u8]> + Clone) -> Self {
-        let pairs = fields.len() / 2;
-        let names = fields.clone().step_by(2).map(Element::Bytes);
-        let mut list = Listpack::new();
-        let head = [1, 0, num::i64_of(pairs)].map(Element::Integer);
-        list.push_back_iter(head.into_iter().chain(names).chain([Element::Integer(0)]));
-        let mut node = Self { list };
-        node.push(StreamId::MIN, StreamId::MIN, fields);
-        node
-    }
-
-    /// Whether an entry with texts of `added` bytes belongs into another node.
-    #[inline]
-    pub(super) fn is_full(&self, added: usize, limits: Limits) -> bool {
-        let (count, deleted) = self.counts();
-        limits.is_full(self.list.bytes(), added, count.saturating_add(deleted))
-    }
-
-    /// Bytes asked of the allocator.
-    pub(super) fn allocated_bytes(&self) -> usize {
-        self.list.allocated_bytes()
-    }
-
-    /// The listpack.
-    #[must_use]
-    pub fn listpack(&self) -> &Listpack {
-        &self.list
-    }
-
-    /// Adds an entry behind the others, without counting it.
-    fn push<'f>(
-        &mut self,
-        base: StreamId,
-        id: StreamId,
-        fields: impl ExactSizeIterator<Item = &'f [u8]> + Clone,
-    ) {
-        let pairs = fields.len() / 2;
-        let is_same = self.has_fields(fields.clone().step_by(2), pairs);
-        let flags = if is_same { SAME_FIELDS } else { 0 };
-        let head =
-            [flags, difference(id.ms, base.ms), difference(id.seq, base.seq)].map(Element::Integer);
-        let texts = fields.map(Element::Bytes);
-        if is_same {
-            let foot = Element::Integer(num::i64_of(FIXED + pairs));
-            let values = texts.skip(1).step_by(2);
-            self.list.push_back_iter(head.into_iter().chain(values).chain([foot]));
-        } else {
-            let count = Element::Integer(num::i64_of(pairs));
-            let foot = Element::Integer(num::i64_of(FIXED + 1 + 2 * pairs));
-            let all = head.into_iter().chain([count]).chain(texts).chain([foot]);
-            self.list.push_back_iter(all);
-        }
-    }
-
-    /// Adds an entry with an ID larger than all here.
-    pub(super) fn append<'f>(
-        &mut self,
-        base: StreamId,
-        id: StreamId,
-        fields: impl ExactSizeIterator<Item = &'f [u8]> + Clone,
-    ) {
-        self.push(base, id, fields);
-        self.add_to_counts(1, 0);
-    }
-
-    /// Whether these are the master's fields, in their order.
-    fn has_fields<'f>(&self, names: impl Iterator<Item = &'f [u8]>, pairs: usize) -> bool {
-        let Some(master) = self.master() else { return false };
-        // The names come first: `zip` asks them first and stops at their end.
-        master.field_count == pairs && names.zip(master.fields).all(|(name, own)| own.is(name))
-    }
-
-    fn master(&self) -> Option<Master<'_>> {
-        let mut iter = self.list.iter();
-        let count = integer(iter.next())?;
-        let deleted = integer(iter.next())?;
-        let field_count = usize::try_from(integer(iter.next())?).ok()?;
-        let fields = iter.clone();
-        for _ in 0..field_count {
-            iter.next()?;
-        }
-        (integer(iter.next())? == 0).then_some(Master {
-            count,
-            deleted,
-            field_count,
-            fields,
-            entries: iter,
-        })
-    }
-
-    /// Entries that are there, and those marked as deleted.
-    pub(super) fn counts(&self) -> (u64, u64) {
-        let mut iter = self.list.iter();
-        let mut count =
-            || integer(iter.next()).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
-        (count(), count())
-    }
-
-    fn add_to_counts(&mut self, count: i64, deleted: i64) {
-        let Some(first) = self.list.first() else { return };
-        let (now, now_deleted) = self.counts();
-        let changed = |now: u64, by| Element::Integer(num::i64_clamped(now).saturating_add(by));
-        self.list.replace(first, changed(now, count));
-        if deleted != 0
-            && let Some(second) = self.list.next(first)
-        {
-            self.list.replace(second, changed(now_deleted, deleted));
-        }
-    }
-
-    /// All entries, deleted ones included.
-    #[inline]
-    pub(super) fn entries(&self, base: StreamId) -> Entries<'_> {
-        match self.master() {
-            Some(master) => {
-                let at = self.list.bytes_before(&master.entries);
-                let Master { field_count, fields, entries, .. } = master;
-                Entries { base, names: fields, field_count, rest: entries, at }
-            }
-            None => {
-                let nothing = || listpack::Iter::default();
-                Entries { base, names: nothing(), field_count: 0, rest: nothing(), at: 0 }
-            }
-        }
-    }
-
-    /// Marks the entry as deleted.
-    pub(super) fn delete(&mut self, entry: Place) {
-        self.mark(entry);
-        self.add_to_counts(-1, 1);
-    }
-
-    fn mark(&mut self, entry: Place) {
-        if let Some(at) = self.list.cursor_at(entry.at) {
-            self.list.replace(at, Element::Integer(entry.flags | DELETED));
-        }
-    }
-
-    /// Marks the first entries that are not deleted, as long as `is_to_go` says so; gives how many.
-    pub(super) fn delete_while(
-        &mut self,
-        base: StreamId,
-        mut is_to_go: impl FnMut(StreamId) -> bool,
-    ) -> u64 {
-        let mut places = Vec::new();
-        for entry in self.entries(base).take_while(|entry| is_to_go(entry.id)) {
-            if !entry.is_deleted() {
-                places.push(entry.place());
-            }
-        }
-        for place in &places {
-            self.mark(*place);
-        }
-        let count = num::i64_of(places.len());
-        self.add_to_counts(-count, count);
-        num::u64_of(places.len())
-    }
-
-    /// The node that foreign bytes are, if all of them are as they have to be. O(bytes).
-    ///
-    /// # Errors
-    /// The first thing that is wrong.
-    pub fn from_bytes(base: StreamId, bytes: &[u8]) -> Result<Self, BadNode> {
-        let list = Listpack::from_bytes(bytes).map_err(BadNode::Malformed)?;
-        let node = Self { list };
-        node.check(base)?;
-        Ok(node)
-    }
-
-    /// Whether all is as it has to be, under this ID; gives the last entry's ID.
-    fn check(&self, base: StreamId) -> Result<StreamId, BadNode> {
-        let master = self.master().ok_or(BadNode::BadMaster)?;
-        let stated = (master.count, master.deleted);
-        let mut entries = self.entries(base);
-        let (mut found, mut deleted) = (0i64, 0i64);
-        let mut last: Option<StreamId> = None;
-        let mut index = 0;
-        while entries.rest.bytes_left() > 0 {
-            let entry = entries.front().ok_or(BadNode::BadEntry { index })?;
-            if !matches!(entry.flags, 0..=3) {
-                return Err(BadNode::BadEntry { index });
-            }
-            if entry.id < base || last.is_some_and(|last| entry.id <= last) {
-                return Err(BadNode::BadId { index });
-            }
-            last = Some(entry.id);
-            if entry.is_deleted() {
-                deleted += 1;
-            } else {
-                found += 1;
-            }
-            index += 1;
-        }
-        let last = last.ok_or(BadNode::Empty)?;
-        if (found, deleted) == stated { Ok(last) } else { Err(BadNode::WrongCount) }
-    }
-}
-
-/// Where an entry is, until the node changes size in front of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+    /// Offset of its flags in the node, bytes.
     at: usize,
     flags: i64,
 }
@@ -352,6 +130,228 @@ impl Found<'_> {
     pub(super) const fn place(&self) -> Place {
         Place { at: self.at, flags: self.flags }
     }
+
+    /// How many elements it has in front of its last.
+    #[inline]
+    const fn elements(&self) -> usize {
+        match self.fields.names {
+            Some(_) => FIXED + self.fields.left,
+            None => FIXED + 1 + 2 * self.fields.left,
+        }
+    }
+}
+
+/// Where an entry is, until its node changes size in front of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    /// Offset of the flags in the node, bytes.
+    pub(super) at: usize,
+    pub(super) flags: i64,
+}
+
+#[inline]
+fn integer(element: Option<Element<'_>>) -> Option<i64> {
+    match element? {
+        Element::Integer(n) => Some(n),
+        Element::Bytes(_) => None,
+    }
+}
+
+/// The ID that differs from another by this.
+#[inline]
+const fn shifted(id: StreamId, ms: i64, seq: i64) -> StreamId {
+    StreamId::new(id.ms.wrapping_add_signed(ms), id.seq.wrapping_add_signed(seq))
+}
+
+#[inline]
+const fn difference(id: u64, base: u64) -> i64 {
+    id.wrapping_sub(base).cast_signed()
+}
+
+// ---- Writing ----
+
+/// Writes a node with one entry at the end of a buffer.
+pub(super) fn begin<'f>(
+    bytes: &mut Vec<u8>,
+    fields: impl ExactSizeIterator<Item = &'f [u8]> + Clone,
+) {
+    let pairs = num::i64_of(fields.len() / 2);
+    let mut out = raw::Extension::begin(bytes);
+    for n in [1, 0, pairs] {
+        out.push_integer(n);
+    }
+    fields.clone().step_by(2).for_each(|name| out.push_text(name));
+    for n in [0, SAME_FIELDS, 0, 0] {
+        out.push_integer(n);
+    }
+    fields.skip(1).step_by(2).for_each(|value| out.push_text(value));
+    out.push_integer(num::i64_of(FIXED) + pairs);
+    out.finish();
+}
+
+/// Adds an entry, with an ID larger than all there, to the node that begins at `start` and ends where
+/// the buffer does; does not count it.
+#[inline]
+pub(super) fn append<'f>(
+    bytes: &mut Vec<u8>,
+    start: usize,
+    base: StreamId,
+    id: StreamId,
+    mut fields: impl ExactSizeIterator<Item = &'f [u8]> + Clone,
+) {
+    let is_same = Node::new(base, &bytes[start..]).has_fields(fields.clone());
+    let pairs = fields.len() / 2;
+    let mut out = raw::Extension::of(bytes, start);
+    out.push_integer(if is_same { SAME_FIELDS } else { 0 });
+    out.push_integer(difference(id.ms, base.ms));
+    out.push_integer(difference(id.seq, base.seq));
+    let elements = if is_same {
+        while let (Some(_), Some(value)) = (fields.next(), fields.next()) {
+            out.push_text(value);
+        }
+        FIXED + pairs
+    } else {
+        out.push_integer(num::i64_of(pairs));
+        fields.for_each(|text| out.push_text(text));
+        FIXED + 1 + 2 * pairs
+    };
+    out.push_integer(num::i64_of(elements));
+    out.finish();
+}
+
+// ---- Reading ----
+
+impl<'a> Node<'a> {
+    #[inline]
+    pub(super) const fn new(base: StreamId, bytes: &'a [u8]) -> Self {
+        Self { base, bytes }
+    }
+
+    /// The ID that it is filed under.
+    #[inline]
+    #[must_use]
+    pub const fn base(self) -> StreamId {
+        self.base
+    }
+
+    /// The bytes of its listpack.
+    #[inline]
+    #[must_use]
+    pub const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Whether an entry with texts of `added` bytes belongs into another node.
+    #[inline]
+    pub(super) fn is_full(self, added: usize, limits: Limits) -> bool {
+        let (count, deleted) = self.counts();
+        limits.is_full(self.bytes.len(), added, count.saturating_add(deleted))
+    }
+
+    /// Whether the master entry has these fields, in their order; each is followed by its value.
+    #[inline]
+    fn has_fields<'f>(self, mut fields: impl ExactSizeIterator<Item = &'f [u8]>) -> bool {
+        let mut own = raw::elements(self.bytes);
+        let count = own.nth(2);
+        if integer(count) != Some(num::i64_of(fields.len() / 2)) {
+            return false;
+        }
+        while let (Some(name), Some(_)) = (fields.next(), fields.next()) {
+            if !own.next().is_some_and(|own| own.is(name)) {
+                return false;
+            }
+        }
+        true
+    }
+
+    #[inline]
+    fn master(self) -> Option<Master<'a>> {
+        let mut iter = raw::elements(self.bytes);
+        let count = integer(iter.next())?;
+        let deleted = integer(iter.next())?;
+        let field_count = usize::try_from(integer(iter.next())?).ok()?;
+        let fields = iter.take_front(field_count)?;
+        let is_ended = integer(iter.next())? == 0;
+        is_ended.then_some(Master { count, deleted, field_count, fields, entries: iter })
+    }
+
+    /// Entries that are there, and those marked as deleted.
+    #[inline]
+    pub(super) fn counts(self) -> (u64, u64) {
+        let mut iter = raw::elements(self.bytes);
+        let mut count =
+            || integer(iter.next()).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        (count(), count())
+    }
+
+    /// Offset of the number of deleted entries, bytes; that of the others is at [`raw::FIRST_AT`].
+    pub(super) fn deleted_at(self) -> usize {
+        let mut iter = raw::elements(self.bytes);
+        let before = iter.bytes_left();
+        let _count = iter.next();
+        raw::FIRST_AT + before - iter.bytes_left()
+    }
+
+    /// All entries, deleted ones included.
+    #[inline]
+    pub(super) fn entries(self) -> Entries<'a> {
+        match self.master() {
+            Some(Master { field_count, fields, entries, .. }) => {
+                let at = self.bytes.len() - 1 - entries.bytes_left();
+                Entries { base: self.base, names: fields, field_count, rest: entries, at }
+            }
+            None => {
+                let nothing = listpack::Iter::default;
+                Entries {
+                    base: self.base,
+                    names: nothing(),
+                    field_count: 0,
+                    rest: nothing(),
+                    at: self.bytes.len(),
+                }
+            }
+        }
+    }
+
+    /// The ID of the last entry, deleted ones included.
+    pub(super) fn last_id(self) -> Option<StreamId> {
+        self.entries().next_back().map(|last| last.id)
+    }
+}
+
+/// Whether foreign bytes are a node, filed under this ID. O(bytes).
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn check(base: StreamId, bytes: &[u8]) -> Result<(), BadNode> {
+    listpack::check(bytes).map_err(BadNode::Malformed)?;
+    let node = Node::new(base, bytes);
+    let master = node.master().ok_or(BadNode::BadMaster)?;
+    let stated = (master.count, master.deleted);
+    let mut entries = node.entries();
+    let (mut found, mut deleted) = (0i64, 0i64);
+    let mut last: Option<StreamId> = None;
+    let mut index = 0;
+    while entries.rest.bytes_left() > 0 {
+        let entry = entries.front().ok_or(BadNode::BadEntry { index })?;
+        if !matches!(entry.flags, 0..=3) {
+            return Err(BadNode::BadEntry { index });
+        }
+        if entry.id < base || last.is_some_and(|last| entry.id <= last) {
+            return Err(BadNode::BadId { index });
+        }
+        last = Some(entry.id);
+        if entry.is_deleted() {
+            deleted += 1;
+        } else {
+            found += 1;
+        }
+        index += 1;
+    }
+    if index == 0 {
+        return Err(BadNode::Empty);
+    }
+    if (found, deleted) == stated { Ok(()) } else { Err(BadNode::WrongCount) }
 }
 
 /// The entries of a node from either end.
@@ -361,11 +361,24 @@ pub(super) struct Entries<'a> {
     names: listpack::Iter<'a>,
     field_count: usize,
     rest: listpack::Iter<'a>,
-    /// Offset of `rest`, bytes.
+    /// Offset of `rest` in the node, bytes.
     at: usize,
 }
 
 impl<'a> Entries<'a> {
+    /// Skips entries until only so many bytes of them are left.
+    pub(super) fn leave(&mut self, bytes: usize) {
+        let skipped = self.rest.bytes_left().saturating_sub(bytes);
+        if self.rest.skip_bytes(skipped) {
+            self.at += skipped;
+        }
+    }
+
+    /// Bytes of the entries still to come.
+    pub(super) const fn bytes_left(&self) -> usize {
+        self.rest.bytes_left()
+    }
+
     /// The next entry; `None` at the end, or if what follows is none.
     #[inline]
     fn front(&mut self) -> Option<Found<'a>> {
@@ -409,17 +422,6 @@ impl<'a> Entries<'a> {
         };
         let rest = from.take_front(elements)?;
         Some(Found { id, fields: Fields { names, rest, left }, at, flags })
-    }
-}
-
-impl Found<'_> {
-    /// How many elements it has in front of its last.
-    #[inline]
-    const fn elements(&self) -> usize {
-        match self.fields.names {
-            Some(_) => FIXED + self.fields.left,
-            None => FIXED + 1 + 2 * self.fields.left,
-        }
     }
 }
 

@@ -48,8 +48,8 @@ impl<'a> Iterator for Range<'a> {
                     }
                 }
             }
-            let Some((base, node)) = self.nodes.next() else { return self.finish() };
-            self.front = Some(node.entries(base));
+            let Some(node) = self.nodes.next() else { return self.finish() };
+            self.front = Some(node.entries());
         }
     }
 }
@@ -71,8 +71,8 @@ impl DoubleEndedIterator for Range<'_> {
                     }
                 }
             }
-            let Some((base, node)) = self.nodes.next_back() else { return self.finish() };
-            self.back = Some(node.entries(base));
+            let Some(node) = self.nodes.next_back() else { return self.finish() };
+            self.back = Some(node.entries());
         }
     }
 }
