@@ -71,6 +71,7 @@ impl Node {
         self.server.ledger.forget(&mut session);
         self.server.end_wait(&mut session);
         pubsub::unsubscribe_from_all(&mut self.server, &mut session);
+        self.server.end_monitor(&mut session);
         if session.flags.contains(SessionFlags::PAUSED) {
             self.server.paused.retain(|&paused| paused != index);
             self.server.resumable.retain(|&resumable| resumable != index);

@@ -5,6 +5,7 @@ use super::context::{Context, KeyHashes};
 use super::error::printed;
 use super::events;
 use super::eviction::Room;
+use super::observe::{self, Attempt, Seen};
 use super::server::{PauseKind, Server};
 use super::spec::Flags;
 use super::table::{CommandId, CommandTable, Registered};
@@ -17,8 +18,6 @@ use crate::session::{Closing, ReplyMode, Session, SessionFlags};
 
 /// Longest part of an unknown command that its error repeats, bytes.
 const UNKNOWN_TEXT_MAX: usize = 128;
-/// Commands slower than this bring the turn's clock forward, nanoseconds.
-const SLOW_NS: u64 = 1_000_000;
 
 /// What became of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +70,14 @@ pub fn execute(
         if !server.pushes.is_empty() {
             server.send_pushes(session);
         }
+        observe::show(server, session, id, &args);
         return (Flow::Blocked, started); // counted when it gets its reply
     }
-    let ended = finish(server, session, id, started, outcome);
+    let (nanos, ended) = finish(server, session, id, started, outcome);
+    if server.attention.is_drawn(nanos, &args, &session.output) {
+        let seen = Seen { args, id, nanos, reply: point, attempt: Attempt::First };
+        observe::look_closer(server, session, &seen);
+    }
     if server.keyspace.awaited.has_ready() {
         server.serve_waiting();
     }
@@ -119,7 +123,7 @@ fn drop_attacker(server: &mut Server, session: &mut Session) -> Flow {
 
 /// Tells the latency monitor of a slow command.
 #[cold]
-fn note_latency(server: &mut Server, id: CommandId, took_ms: u64) {
+pub(super) fn note_latency(server: &mut Server, id: CommandId, took_ms: u64) {
     let threshold_ms = server.config.latency_monitor_threshold;
     if threshold_ms > 0 && took_ms >= threshold_ms {
         let is_fast = server.commands.get(id).command.spec.flags.contains(Flags::FAST);
@@ -153,7 +157,11 @@ pub fn execute_again(
     if outcome.is_ok() && session.output.checkpoint() == point {
         return Served::No;
     }
-    finish(server, session, id, started, outcome);
+    let (nanos, _) = finish(server, session, id, started, outcome);
+    if server.attention.is_drawn(nanos, &args, &session.output) {
+        let seen = Seen { args, id, nanos, reply: point, attempt: Attempt::Again };
+        observe::look_closer(server, session, &seen);
+    }
     settle_reply_mode(session, point);
     if !server.pushes.is_empty() {
         server.send_pushes(session);
@@ -174,7 +182,7 @@ pub fn reply_later(
     settle_reply_mode(session, point);
 }
 
-/// Writes the error, if any, and counts.
+/// Writes the error, if any, and counts. How long the command took, and the tick at its end.
 #[inline]
 fn finish(
     server: &mut Server,
@@ -182,7 +190,7 @@ fn finish(
     id: CommandId,
     started: u64,
     outcome: Outcome,
-) -> u64 {
+) -> (u64, u64) {
     let ended = (server.ticks)();
     let nanos = ended.saturating_sub(started);
     let failed = outcome.is_err();
@@ -198,15 +206,10 @@ fn finish(
     if server.config.latency_tracking {
         server.commands.record_latency(id, nanos);
     }
-    if nanos > SLOW_NS {
-        note_latency(server, id, nanos / 1_000_000);
-        let now = server.now.later(nanos);
-        server.set_now(now);
-    }
     if server.keyspace.has_garbage() {
         server.drop_garbage();
     }
-    ended
+    (nanos, ended)
 }
 
 /// Drops replies the client does not want, and ends CLIENT REPLY SKIP.
@@ -305,6 +308,7 @@ fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
     }
     if !server.conditions.is_empty() {
         server.check_conditions(&server.commands.get(id).command.spec)?;
+        observe::check(session, flags)?;
     }
     Ok(())
 }

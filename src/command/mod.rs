@@ -29,12 +29,14 @@ pub mod keys;
 pub mod latency;
 pub mod list;
 pub mod memory;
+pub mod observe;
 pub mod persist;
 pub mod picks;
 pub mod pubsub;
 pub mod push;
 pub mod quiet_host;
 pub mod replay;
+pub mod secrets;
 pub mod server;
 pub mod set;
 pub mod several;
@@ -78,6 +80,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     hash::COMMANDS,
     hyperloglog::COMMANDS,
     list::COMMANDS,
+    observe::COMMANDS,
     persist::COMMANDS,
     pubsub::COMMANDS,
     set::COMMANDS,

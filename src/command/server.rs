@@ -5,6 +5,7 @@ use super::effects::Effects;
 use super::eviction::Eviction;
 use super::host::Host;
 use super::latency::LatencyMonitor;
+use super::observe::{Attention, CommandLogs, Monitors};
 use super::persist::{Conditions, Persistence};
 use super::push::Pushes;
 use super::stats::Stats;
@@ -104,6 +105,12 @@ pub struct Server {
     pub stats: Stats,
     /// What took too long.
     pub latency: LatencyMonitor,
+    /// From when on a command is looked at closely.
+    pub attention: Attention,
+    /// Slow and large commands.
+    pub command_logs: CommandLogs,
+    /// Clients that look on.
+    pub monitors: Monitors,
     /// The time at the start of the turn, brought forward after slow commands.
     pub now: Now,
     /// When the server started.
@@ -207,6 +214,8 @@ impl Server {
     ) -> Self {
         keyspace.set_policy(access_policy(&config));
         keyspace.events.want_classes(config.notify_keyspace_events);
+        let monitors = Monitors::default();
+        let attention = Attention::of(&config, &monitors);
         let mut server = Self {
             hz: config.hz,
             config,
@@ -220,6 +229,9 @@ impl Server {
             eviction: Eviction::default(),
             stats: Stats::default(),
             latency: LatencyMonitor::default(),
+            attention,
+            command_logs: CommandLogs::default(),
+            monitors,
             now,
             started: now,
             ticks,

@@ -4,6 +4,7 @@
 //! A spec stands beside its handler in the family's file. Everything here is `'static` data, so the
 //! table of all commands costs nothing at run time.
 
+use super::secrets::Secrets;
 use bitflags::bitflags;
 
 bitflags! {
@@ -400,6 +401,8 @@ pub struct Spec {
     /// The argument that names a member or field of the key's value, so that it can be loaded ahead; 0
     /// if none does.
     pub member_at: usize,
+    /// Which arguments are never to be shown.
+    pub secrets: Secrets,
 }
 
 impl Spec {
@@ -419,5 +422,6 @@ impl Spec {
         tips: &[],
         deprecated: None,
         member_at: 0,
+        secrets: Secrets::None,
     };
 }

@@ -108,8 +108,6 @@ pub enum Capability {
     Cluster,
     /// Active defragmentation.
     Defragmentation,
-    /// The latency monitor.
-    LatencyMonitor,
     /// Modules.
     Modules,
     /// Replication.
@@ -118,8 +116,6 @@ pub enum Capability {
     Scripting,
     /// Sets.
     Sets,
-    /// The slow log.
-    SlowLog,
     /// RDB snapshots, DUMP and RESTORE.
     Snapshots,
     /// SORT.
@@ -140,12 +136,10 @@ impl Capability {
             Capability::Tracking => "client-side caching",
             Capability::Cluster => "cluster mode",
             Capability::Defragmentation => "active defragmentation",
-            Capability::LatencyMonitor => "the latency monitor",
             Capability::Modules => "modules",
             Capability::Replication => "replication",
             Capability::Scripting => "scripting",
             Capability::Sets => "sets",
-            Capability::SlowLog => "the slow log",
             Capability::Snapshots => "snapshots",
             Capability::Sorting => "SORT",
             Capability::Streams => "streams",

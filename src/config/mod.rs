@@ -168,6 +168,9 @@ mod tests {
             .lines()
             .map(|line| line.split_once('\t').unwrap().0)
             .chain(["aof-load-corrupt-tail-max-size", "dir", "log-format"])
+            .chain(["commandlog-execution-slower-than", "commandlog-slow-execution-max-len"])
+            .chain(["commandlog-request-larger-than", "commandlog-large-request-max-len"])
+            .chain(["commandlog-reply-larger-than", "commandlog-large-reply-max-len"])
             .map(str::to_owned)
             .collect();
         assert_eq!(listed, expected);

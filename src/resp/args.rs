@@ -95,6 +95,21 @@ impl<'a> Args<'a> {
         Some(&self.buf[start..at])
     }
 
+    /// Bytes of the command as RESP writes it.
+    pub fn wire_len(&self) -> usize {
+        let head_len = |n: usize| 3 + num::digits(num::u64_of(n));
+        let args = self.from(0).map(|arg| head_len(arg.len()) + arg.len() + 2);
+        head_len(self.len()) + args.sum::<usize>()
+    }
+
+    /// No less than [`Args::wire_len`], found without a look at each argument. RESP adds at most
+    /// `head_len_max` bytes to each, and to the whole.
+    #[inline]
+    pub fn wire_len_max(&self, head_len_max: usize) -> usize {
+        let of_big: usize = self.big.iter().map(Bytes::len).sum();
+        self.buf.len() + of_big + head_len_max * (self.spans.len() + 1)
+    }
+
     /// The same without the first `count` arguments.
     #[must_use]
     pub fn skip(&self, count: usize) -> Self {
@@ -203,6 +218,17 @@ mod tests {
         assert_eq!(owned.as_args().wire(), None);
         let span = Span { start: Span::BIG, len: 0 };
         assert_eq!(Args::new(b"$0\r\n\r\n", &[span], &[Bytes::new()]).wire(), None);
+    }
+
+    #[test]
+    fn lengths_are_those_of_resp() {
+        let args: OwnedArgs = ["GET", "k"].into_iter().collect();
+        assert_eq!(args.as_args().wire_len(), b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n".len());
+        let spans = [Span { start: Span::BIG, len: 0 }];
+        let big = [Bytes::from_static(&[b'x'; 1234])];
+        let args = Args::new(b"", &spans, &big);
+        assert_eq!(args.wire_len(), 4 + 7 + 1234 + 2);
+        assert!(args.wire_len_max(16) >= args.wire_len());
     }
 
     #[test]

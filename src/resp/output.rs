@@ -162,6 +162,13 @@ impl Output {
         Checkpoint { chunks: self.chunks.len(), at: self.buf.len() }
     }
 
+    /// Bytes written since the checkpoint; nothing may have been sent in between.
+    pub fn bytes_since(&self, point: Checkpoint) -> usize {
+        let chunks: usize =
+            self.chunks.iter().skip(point.chunks).map(|chunk| chunk.as_slice().len()).sum();
+        chunks + self.buf.len() - point.at
+    }
+
     /// Drops what was written since the checkpoint; nothing may have been sent in between.
     pub fn roll_back(&mut self, to: Checkpoint) {
         while self.chunks.len() > to.chunks {

@@ -123,6 +123,8 @@ bitflags! {
         const PAUSED = 1 << 4;
         /// It listens to channels or patterns.
         const SUBSCRIBED = 1 << 5;
+        /// It is shown what all clients execute (MONITOR).
+        const MONITOR = 1 << 6;
     }
 }
 

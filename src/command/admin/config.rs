@@ -1,5 +1,6 @@
 //! CONFIG: the directives of `redis.conf` while the server runs.
 
+use crate::command::secrets::Secrets;
 use crate::command::server::Server;
 use crate::command::spec::{Arg, ArgType, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
@@ -58,6 +59,7 @@ const SET_SPEC: Spec = Spec {
     .multiple()],
     history: &[("7.0.0", "Several parameters may be given.")],
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+    secrets: Secrets::OfDirectives(2),
     ..Spec::EMPTY
 };
 
@@ -170,6 +172,7 @@ impl Server {
         }
         self.adopt_access_policy();
         self.adopt_event_classes();
+        self.adopt_attention();
         Ok(changes)
     }
 

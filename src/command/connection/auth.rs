@@ -2,6 +2,7 @@
 //!
 //! There is one user, `default`, whose password is `requirepass`; without one, any password will do.
 
+use crate::command::secrets::Secrets;
 use crate::command::server::Server;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
@@ -35,6 +36,7 @@ const AUTH_SPEC: Spec = Spec {
         Arg::new("password", ArgType::String),
     ],
     history: &[("6.0.0", "A user name may be given.")],
+    secrets: Secrets::From(1),
     ..Spec::EMPTY
 };
 

@@ -138,6 +138,7 @@ fn reset(ctx: &mut Context<'_>) -> Outcome {
     session.name = Box::default();
     session.trust = auth::initial_trust(&ctx.server.config);
     session.flags.remove(SessionFlags::NO_EVICT | SessionFlags::NO_TOUCH);
+    ctx.server.end_monitor(session);
     match session.reply_mode {
         ReplyMode::Off => session.reply_mode = ReplyMode::On,
         // CLIENT REPLY SKIP holds for the next command, whichever it is.

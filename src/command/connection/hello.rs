@@ -3,6 +3,7 @@
 use super::auth;
 use super::client::names;
 use crate::base::num;
+use crate::command::secrets::Secrets;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::config::REDIS_VERSION;
@@ -46,6 +47,7 @@ const HELLO_SPEC: Spec = Spec {
         "6.2.0",
         "The protocol version may be left out; the reply then describes the connection.",
     )],
+    secrets: Secrets::Behind(2, &[("AUTH", 2)]),
     ..Spec::EMPTY
 };
 

@@ -23,6 +23,8 @@ bitflags! {
         /// The server ends after this turn. What is changed now would not be in the snapshot written
         /// before the end.
         const ENDING = 1 << 3;
+        /// Somebody looks on with MONITOR, who may not touch the data.
+        const MONITORED = 1 << 4;
     }
 }
 

@@ -73,11 +73,30 @@ Clients {
 Observability {
     /// Commands that run for at least so many microseconds are remembered in the slow log: 0 is every
     /// command, -1 none.
-    "slowlog-log-slower-than" slowlog_log_slower_than: i64 = 10_000, integer(-1, LONG_MAX), Free,
-        Later(SlowLog);
+    "slowlog-log-slower-than" | "commandlog-execution-slower-than" slowlog_log_slower_than: i64
+        = 10_000, integer(-1, LONG_MAX), Free, Live;
 
     /// Commands the slow log remembers.
-    "slowlog-max-len" slowlog_max_len: u64 = 128, integer(0, LONG_MAX), Free, Later(SlowLog);
+    "slowlog-max-len" | "commandlog-slow-execution-max-len" slowlog_max_len: u64 = 128,
+        integer(0, LONG_MAX), Free, Live;
+
+    /// Commands of at least so many bytes are remembered for COMMANDLOG GET large-request: 0 is every
+    /// command, -1 none.
+    "commandlog-request-larger-than" commandlog_request_larger_than: i64 = 1 << 20,
+        integer(-1, LONG_MAX), Free, Live;
+
+    /// Large commands remembered.
+    "commandlog-large-request-max-len" commandlog_large_request_max_len: u64 = 128,
+        integer(0, LONG_MAX), Free, Live;
+
+    /// Commands whose reply has at least so many bytes are remembered for COMMANDLOG GET large-reply:
+    /// 0 is every command, -1 none.
+    "commandlog-reply-larger-than" commandlog_reply_larger_than: i64 = 1 << 20,
+        integer(-1, LONG_MAX), Free, Live;
+
+    /// Commands with large replies remembered.
+    "commandlog-large-reply-max-len" commandlog_large_reply_max_len: u64 = 128,
+        integer(0, LONG_MAX), Free, Live;
 
     /// Events that stop the server for at least so many milliseconds are recorded for LATENCY; 0
     /// records none.

@@ -223,6 +223,9 @@ impl View {
 fn letters(session: &Session) -> String {
     let has = |flag| session.flags.contains(flag);
     let mut letters = String::new();
+    if has(SessionFlags::MONITOR) {
+        letters.push('O');
+    }
     if has(SessionFlags::SUBSCRIBED) {
         letters.push('P');
     }
@@ -381,6 +384,7 @@ mod tests {
         };
         assert_eq!(flags(SessionFlags::empty(), Closing::No), "N");
         assert_eq!(flags(SessionFlags::RESUMING, Closing::No), "N");
+        assert_eq!(flags(SessionFlags::MONITOR, Closing::No), "O");
         assert_eq!(flags(SessionFlags::PAUSED, Closing::AfterReplies), "bc");
         let rest = SessionFlags::UNIX_SOCKET | SessionFlags::NO_EVICT | SessionFlags::NO_TOUCH;
         assert_eq!(flags(rest, Closing::Now), "AUeT");
