@@ -10,12 +10,14 @@ use super::server::Server;
 use super::{Error, Outcome};
 use crate::base::long_double::LongDouble;
 use crate::base::num;
-use crate::resp::{Output, OwnedArgs};
+use crate::resp::{Args, Output, OwnedArgs};
+pub use crate::session::WhenGone;
 use crate::session::{AwaitedKeys, Blocked, ClientId, Closing, Session, SessionFlags};
 use crate::value::{self, Type};
 use std::ops::Range;
 
 const TIMEOUT_NOT_A_FLOAT: Error = Error::fixed("ERR timeout is not a float or out of range");
+const TIMEOUT_NOT_AN_INTEGER: Error = Error::fixed("ERR timeout is not an integer or out of range");
 const TIMEOUT_NEGATIVE: Error = Error::fixed("ERR timeout is negative");
 const TIMEOUT_OUT_OF_RANGE: Error = Error::fixed("ERR timeout is out of range");
 /// The reply that CLIENT UNBLOCK ERROR makes a client get.
@@ -31,6 +33,8 @@ pub struct Wanted {
     pub keys: Range<usize>,
     /// The type they must have.
     pub kind: Type,
+    /// Whether it is executed again, too, when one of them goes or is given another type.
+    pub when_gone: WhenGone,
     /// When it stops waiting, from [`Context::timeout`].
     pub until_ns: Option<u64>,
     /// Writes the reply for a time that has run out.
@@ -61,7 +65,19 @@ impl Context<'_> {
         if millis.ceil() < 0.0 {
             return Err(TIMEOUT_NEGATIVE);
         }
-        let millis = num::i64_exactly(millis.ceil()).map_or(0, i64::unsigned_abs);
+        self.until(num::i64_exactly(millis.ceil()).map_or(0, i64::unsigned_abs))
+    }
+
+    /// As [`Context::timeout`], of a timeout in milliseconds.
+    ///
+    /// # Errors
+    /// No integer, a negative one, or one too large.
+    pub fn timeout_ms(&self, index: usize) -> Result<Option<u64>, Error> {
+        let millis = self.integer(index).map_err(|_| TIMEOUT_NOT_AN_INTEGER)?;
+        self.until(u64::try_from(millis).map_err(|_| TIMEOUT_NEGATIVE)?)
+    }
+
+    fn until(&self, millis: u64) -> Result<Option<u64>, Error> {
         let now = self.server.now;
         if now.unix_ms().checked_add_unsigned(millis).is_none() {
             return Err(TIMEOUT_OUT_OF_RANGE);
@@ -73,13 +89,22 @@ impl Context<'_> {
     /// Lets the client wait; its handler writes no reply. A command that is executed again goes on
     /// waiting as it did.
     pub fn wait_for_keys(&mut self, wanted: Wanted) -> Outcome {
+        self.wait_for_keys_with(wanted, |args| args.from(0).collect())
+    }
+
+    /// As [`Context::wait_for_keys`]; the command is executed again with the arguments that `args` makes of
+    /// those it came with.
+    pub fn wait_for_keys_with(
+        &mut self,
+        wanted: Wanted,
+        args: impl FnOnce(Args<'_>) -> OwnedArgs,
+    ) -> Outcome {
         if self.session.blocked.is_some() {
             return Ok(());
         }
-        let Wanted { keys: range, kind, until_ns, timed_out } = wanted;
+        let Wanted { keys: range, kind, when_gone, until_ns, timed_out } = wanted;
         let db = self.session.db;
-        let args: OwnedArgs = self.args.from(0).collect();
-        let mut keys = AwaitedKeys { db, kind, args, range, turn: 0 };
+        let mut keys = AwaitedKeys { db, kind, when_gone, args: args(self.args), range, turn: 0 };
         keys.turn = self.server.keyspace.awaited.add(db, keys.names(), self.session.id.0);
         let blocked = Blocked { until_ns, timed_out, keys: Some(Box::new(keys)) };
         self.server.waits.add(self.session, blocked);
@@ -100,7 +125,7 @@ impl Server {
     /// Gives the keys that were noted as ready to the clients that wait for them, and those that this
     /// makes ready in turn.
     #[cold]
-    pub(super) fn serve_waiting(&mut self) {
+    pub fn serve_waiting(&mut self) {
         while self.keyspace.awaited.has_ready() {
             for (db, key) in self.keyspace.awaited.take_ready() {
                 self.serve_waiting_for(db, &key);
@@ -113,10 +138,7 @@ impl Server {
         let mut turn = 0;
         loop {
             let hashed = self.keyspace.key(key);
-            let Some(kind) = self.keyspace.peek(db, hashed).map(|entry| value::type_of(&entry))
-            else {
-                return;
-            };
+            let kind = self.keyspace.peek(db, hashed).map(|entry| value::type_of(&entry));
             let Some((next, client)) = self.keyspace.awaited.next_after(db, key, turn) else {
                 return;
             };
@@ -130,10 +152,15 @@ impl Server {
         }
     }
 
-    /// Executes the command of a client that waits for a key of this type, if it does.
-    fn serve(&mut self, session: &mut Session, kind: Type) {
+    /// Executes the command of a client that waits for a key of this type, if it does, or for one that has
+    /// gone.
+    fn serve(&mut self, session: &mut Session, kind: Option<Type>) {
         let blocked = session.blocked.as_mut().expect("it is listed as waiting");
-        let Some(keys) = blocked.keys.take_if(|keys| keys.kind == kind) else { return };
+        let is_due = |keys: &AwaitedKeys| match keys.when_gone {
+            WhenGone::Wait => kind == Some(keys.kind),
+            WhenGone::TryAgain => true,
+        };
+        let Some(keys) = blocked.keys.take_if(|keys| is_due(keys)) else { return };
         self.lend_buffer(session);
         let view = keys.args.as_args();
         let id = self.commands.find(view.at(0)).expect("it was found before");

@@ -43,6 +43,7 @@ pub mod several;
 pub mod sorted_set;
 pub mod spec;
 pub mod stats;
+pub mod stream;
 pub mod string;
 pub mod table;
 #[cfg(test)]
@@ -85,5 +86,6 @@ pub static FAMILIES: &[&[&Command]] = &[
     pubsub::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
 ];

@@ -16,14 +16,28 @@ use crate::config::{Config, PropagationErrorBehavior};
 use crate::persist::aof::replay::{Execute, Unit};
 use crate::resp::parse::Trust;
 use crate::resp::{Args, OwnedArgs};
-use crate::session::{Endpoint, Session};
+use crate::session::{Endpoint, Session, SessionFlags};
 use crate::store::Keyspace;
 use std::fmt;
 
 /// Commands that may give a time from now on.
-const WITH_RELATIVE_TIMES: [&str; 11] = [
-    "expire", "getex", "hexpire", "hgetex", "hpexpire", "hsetex", "pexpire", "psetex", "restore",
-    "set", "setex",
+const WITH_RELATIVE_TIMES: [&str; 16] = [
+    "expire",
+    "getex",
+    "hexpire",
+    "hgetex",
+    "hpexpire",
+    "hsetex",
+    "pexpire",
+    "psetex",
+    "restore",
+    "set",
+    "setex",
+    "xadd",
+    "xautoclaim",
+    "xclaim",
+    "xgroup|createconsumer",
+    "xreadgroup",
 ];
 /// Longest part of a name that an error repeats, bytes.
 const NAME_SHOWN_MAX: usize = 128;
@@ -99,6 +113,7 @@ impl Replayer {
         let id = server.sessions.next_id();
         let mut session = Session::new(id, end.clone(), end, -1, now.unix_s());
         session.trust = Trust::Authenticated;
+        session.flags.insert(SessionFlags::OBEYED);
         let mut replayer = Self { server, session, now, unit: None, failures: 0 };
         replayer.stop_time();
         Ok(replayer)

@@ -170,6 +170,9 @@ impl Server {
         self.stats.expire_cycle_us += spent / 1000;
         self.stats.expired_time_cap_reached += u64::from(out_of_time);
         self.record_removals();
+        if self.keyspace.awaited.has_ready() {
+            self.serve_waiting();
+        }
         self.drop_garbage();
     }
 

@@ -84,6 +84,15 @@ pub struct Blocked {
     pub keys: Option<Box<AwaitedKeys>>,
 }
 
+/// What happens to a client when a key that it waits for goes, or is given another type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenGone {
+    /// It waits for the key to come back.
+    Wait,
+    /// Its command is executed again, to say what is wrong.
+    TryAgain,
+}
+
 /// Keys that a client waits for, to execute its command again when one of them is there.
 #[derive(Debug)]
 pub struct AwaitedKeys {
@@ -91,6 +100,8 @@ pub struct AwaitedKeys {
     pub db: usize,
     /// The type they must have.
     pub kind: Type,
+    /// Whether their going, too, is something to tell the client.
+    pub when_gone: WhenGone,
     /// The command.
     pub args: OwnedArgs,
     /// Which of its arguments they are.
@@ -125,6 +136,8 @@ bitflags! {
         const SUBSCRIBED = 1 << 5;
         /// It is shown what all clients execute (MONITOR).
         const MONITOR = 1 << 6;
+        /// What it sends was executed elsewhere before, so that it is not judged again.
+        const OBEYED = 1 << 15;
     }
 }
 

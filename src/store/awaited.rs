@@ -65,7 +65,7 @@ impl Awaited {
         queue.clients.range(turn + 1..).next().map(|(&turn, &client)| (turn, client))
     }
 
-    /// Notes that a key was created or given more elements.
+    /// Notes that a key was created, given more elements, removed or given another value.
     #[cold]
     pub fn note(&mut self, db: usize, key: &[u8]) {
         let queue = self.queues.get_mut(&db).and_then(|queues| queues.get_mut(key));

@@ -81,6 +81,7 @@ impl Keyspace {
                 self.expired += 1;
                 self.removals.expired(db, key.bytes);
                 self.events.note(db, key.bytes, Event::EXPIRED);
+                self.awaited.note(db, key.bytes);
                 self.discard(entry, Free::Here);
             }
         }

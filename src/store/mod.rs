@@ -253,8 +253,8 @@ impl Keyspace {
     /// The slot of a key that has not expired; one that has is removed.
     #[inline]
     fn live(&mut self, db: usize, key: Key<'_>) -> Option<Slot<'_>> {
-        let Self { dbs, now_ms, expired, garbage, removals, events, .. } = self;
-        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals, events };
+        let Self { dbs, now_ms, expired, garbage, removals, events, awaited, .. } = self;
+        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
         live(&mut dbs[db], key, reaper)
     }
 
@@ -262,9 +262,21 @@ impl Keyspace {
     #[inline]
     pub fn read(&mut self, scope: Scope, key: Key<'_>) -> Option<Ref<'_, Entry>> {
         let Self {
-            dbs, now_ms, expired, garbage, removals, events, hits, misses, policy, rng, ..
+            dbs,
+            now_ms,
+            expired,
+            garbage,
+            removals,
+            events,
+            awaited,
+            hits,
+            misses,
+            policy,
+            rng,
+            ..
         } = self;
-        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events };
+        let reaper =
+            Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
         let Some(slot) = live(&mut dbs[scope.db], key, reaper) else {
             *misses += 1;
             events.note(scope.db, key.bytes, Event::KEY_MISS);
@@ -281,9 +293,21 @@ impl Keyspace {
     #[inline]
     pub fn read_mut(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
         let Self {
-            dbs, now_ms, expired, garbage, removals, events, hits, misses, policy, rng, ..
+            dbs,
+            now_ms,
+            expired,
+            garbage,
+            removals,
+            events,
+            awaited,
+            hits,
+            misses,
+            policy,
+            rng,
+            ..
         } = self;
-        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events };
+        let reaper =
+            Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
         let Some(slot) = live(&mut dbs[scope.db], key, reaper) else {
             *misses += 1;
             events.note(scope.db, key.bytes, Event::KEY_MISS);
@@ -328,8 +352,10 @@ impl Keyspace {
     /// change in `dirty`.
     #[inline]
     pub fn write(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
-        let Self { dbs, now_ms, expired, garbage, removals, events, policy, rng, .. } = self;
-        let reaper = Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events };
+        let Self { dbs, now_ms, expired, garbage, removals, events, awaited, policy, rng, .. } =
+            self;
+        let reaper =
+            Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
         let slot = live(&mut dbs[scope.db], key, reaper)?;
         if scope.touch == Touch::Yes {
             touch(&slot, *policy, rng);
@@ -382,8 +408,9 @@ impl Keyspace {
         expiry: Option<i64>,
         keep: KeepTtl,
     ) {
-        let Self { dbs, now_ms, expired, garbage, removals, events, policy, rng, .. } = self;
-        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals, events };
+        let Self { dbs, now_ms, expired, garbage, removals, events, awaited, policy, rng, .. } =
+            self;
+        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
         let Some(mut slot) = live(&mut dbs[db], key, reaper) else {
             return self.insert(db, key, value, expiry);
         };
@@ -443,6 +470,9 @@ impl Keyspace {
         slot.set_mark(mark_of(expiry));
         dbs[db].field_deadlines.leave(&old);
         discard(garbage, old, Free::Here);
+        if !self.awaited.is_empty() {
+            self.awaited.note(db, key.bytes);
+        }
     }
 
     /// Gives an entry another expiry, Unix milliseconds, or none.
@@ -455,6 +485,9 @@ impl Keyspace {
     pub fn take(&mut self, db: usize, key: Key<'_>) -> Option<Entry> {
         let entry = self.live(db, key)?.remove();
         self.dbs[db].field_deadlines.leave(&entry);
+        if !self.awaited.is_empty() {
+            self.awaited.note(db, key.bytes);
+        }
         Some(entry)
     }
 
@@ -489,6 +522,7 @@ impl Keyspace {
     pub fn flush(&mut self, db: usize, free: Free) -> usize {
         let table = self.dbs[db].take();
         let len = table.len();
+        self.awaited.note_all(db);
         match free {
             Free::Here if len > 0 => self.garbage.push(Garbage::Table(table)),
             Free::Here | Free::Blocking => drop(table),
@@ -563,6 +597,7 @@ struct Reaper<'a> {
     garbage: &'a mut Vec<Garbage>,
     removals: &'a mut Removals,
     events: &'a mut KeyEvents,
+    awaited: &'a mut Awaited,
 }
 
 #[inline]
@@ -573,6 +608,7 @@ fn live<'a>(db: &'a mut Db, key: Key<'_>, reaper: Reaper<'_>) -> Option<Slot<'a>
         *reaper.expired += 1;
         reaper.removals.expired(reaper.db, key.bytes);
         reaper.events.note(reaper.db, key.bytes, Event::EXPIRED);
+        reaper.awaited.note(reaper.db, key.bytes);
         let entry = slot.remove();
         field_deadlines.leave(&entry);
         discard(reaper.garbage, entry, Free::Here);

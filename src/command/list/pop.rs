@@ -2,7 +2,7 @@
 
 use super::{parse_end, popped_from, reply_element, shape};
 use crate::base::num;
-use crate::command::blocking::Wanted;
+use crate::command::blocking::{Wanted, WhenGone};
 use crate::command::several::Several;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
@@ -285,7 +285,13 @@ fn wait_and_pop(ctx: &mut Context<'_>, end: End) -> Outcome {
 
 fn wait(ctx: &mut Context<'_>, keys: Range<usize>, until_ns: Option<u64>) -> Outcome {
     let timed_out = Output::null_array;
-    ctx.wait_for_keys(Wanted { keys, kind: Type::List, until_ns, timed_out })
+    ctx.wait_for_keys(Wanted {
+        keys,
+        kind: Type::List,
+        when_gone: WhenGone::Wait,
+        until_ns,
+        timed_out,
+    })
 }
 
 #[cfg(test)]

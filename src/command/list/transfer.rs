@@ -1,7 +1,7 @@
 //! From one list to another: LMOVE, RPOPLPUSH, and the forms that wait: BLMOVE, BRPOPLPUSH.
 
 use super::{parse_end, popped_from, pushed_to, shape};
-use crate::command::blocking::Wanted;
+use crate::command::blocking::{Wanted, WhenGone};
 use crate::command::spec::{
     Arg, ArgType, Categories, Deprecation, Flags, Group, KeyFlags, KeySpec,
 };
@@ -206,7 +206,13 @@ fn move_or_wait(ctx: &mut Context<'_>, ends: Ends, timeout: usize) -> Outcome {
         }
         None => {
             let timed_out = Output::null_array;
-            ctx.wait_for_keys(Wanted { keys: 1..2, kind: Type::List, until_ns, timed_out })
+            ctx.wait_for_keys(Wanted {
+                keys: 1..2,
+                kind: Type::List,
+                when_gone: WhenGone::Wait,
+                until_ns,
+                timed_out,
+            })
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::reply::Form;
 use crate::base::num;
-use crate::command::blocking::Wanted;
+use crate::command::blocking::{Wanted, WhenGone};
 use crate::command::several::Several;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
@@ -317,7 +317,13 @@ fn bzmpop(ctx: &mut Context<'_>) -> Outcome {
 
 fn wait(ctx: &mut Context<'_>, keys: Range<usize>, until_ns: Option<u64>) -> Outcome {
     let timed_out = Output::null_array;
-    ctx.wait_for_keys(Wanted { keys, kind: Type::SortedSet, until_ns, timed_out })
+    ctx.wait_for_keys(Wanted {
+        keys,
+        kind: Type::SortedSet,
+        when_gone: WhenGone::Wait,
+        until_ns,
+        timed_out,
+    })
 }
 
 #[cfg(test)]
