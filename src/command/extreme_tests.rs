@@ -73,6 +73,12 @@ const VALUES: &[&[&str]] = &[
     &["HSET", "hash", "f", "1", "g", "x"],
     &["ZADD", "zset", "1", "a", "2", "b", "-inf", "c"],
     &["GEOADD", "geo", "13.361389", "38.115556", "a", "15.087269", "37.502669", "b"],
+    &["XADD", "stream", "1-1", "f", "1", "g", "x"],
+    &["XADD", "stream", "1-2", "f", "2"],
+    &["XADD", "stream", "2-1", "f", "3"],
+    &["XGROUP", "CREATE", "stream", "a", "0"],
+    &["XREADGROUP", "GROUP", "a", "b", "COUNT", "2", "STREAMS", "stream", ">"],
+    &["XDEL", "stream", "1-1"],
 ];
 const KEYS: &[&str] = &[
     "text",
@@ -86,11 +92,13 @@ const KEYS: &[&str] = &[
     "hash",
     "zset",
     "geo",
+    "stream",
     "missing",
     "long list",
     "large set",
     "large hash",
     "large zset",
+    "large stream",
 ];
 
 /// Not executed: what ends or stops the process on purpose.
@@ -109,6 +117,7 @@ fn filled() -> Bench {
         run(&mut bench, &["SADD", "large set", &n, "x"]);
         run(&mut bench, &["HSET", "large hash", &n, "x"]);
         run(&mut bench, &["ZADD", "large zset", &n, &long]);
+        run(&mut bench, &["XADD", "large stream", "1-*", "f", &long]);
     }
     bench
 }
