@@ -7,6 +7,7 @@ use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Args;
+use crate::store::Event;
 use crate::value::stream::{AppendError, Limits, NewId, Stream, StreamId};
 
 const ZERO_ID: Error = Error::fixed("ERR The ID specified in XADD must be greater than 0-0");
@@ -94,6 +95,8 @@ struct New<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Added {
     id: StreamId,
+    /// How many entries went.
+    trimmed: u64,
     exactly: Option<Exactly>,
 }
 
@@ -145,11 +148,9 @@ impl<'a> New<'a> {
         let log = &mut stream.log;
         let data = self.args.from(self.id_at + 1);
         let id = log.append(self.id, self.now_ms, data, self.limits)?;
-        let exactly = self.trim.and_then(|trim| {
-            trim.apply(log);
-            trim.exactly(log)
-        });
-        Ok(Added { id, exactly })
+        let trimmed = self.trim.map_or(0, |trim| trim.apply(log));
+        let exactly = self.trim.and_then(|trim| trim.exactly(log));
+        Ok(Added { id, trimmed, exactly })
     }
 }
 
@@ -183,6 +184,10 @@ fn xadd(ctx: &mut Context<'_>) -> Outcome {
     };
     reply::id(&mut ctx.session.output, added.id);
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::stream("xadd"));
+    if added.trimmed > 0 {
+        ctx.note(key, trim::TRIMMED);
+    }
     record(ctx, new, added);
     Ok(())
 }

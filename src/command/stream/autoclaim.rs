@@ -142,6 +142,6 @@ fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
         request.apply(claims, args, now_ms, (log, group), out)
     })?;
     let claims = claims.expect("it was looked at before");
-    claims.note(ctx, Owner { key: key.bytes, group, consumer: args.at(3) });
+    claims.note(ctx, key, Owner { key: key.bytes, group, consumer: args.at(3) });
     Ok(())
 }

@@ -170,11 +170,14 @@ impl<'a> Claims<'a> {
     }
 
     /// Counts what was changed, and records it.
-    pub(super) fn note(self, ctx: &mut Context<'_>, owner: Owner<'_>) {
+    pub(super) fn note(self, ctx: &mut Context<'_>, key: Key<'_>, owner: Owner<'_>) {
         ctx.effects_none();
         let is_new = u64::from(self.has_made_consumer);
         let has_read = u64::from(self.read_up_to.is_some());
         ctx.server.keyspace.dirty += self.changed + is_new + has_read;
+        if self.has_made_consumer {
+            ctx.note(key, super::CONSUMER_MADE);
+        }
         if self.has_made_consumer && self.log.iter().all(|claimed| claimed.former.is_some()) {
             record::consumer(ctx, owner);
         }
@@ -320,7 +323,7 @@ fn xclaim(ctx: &mut Context<'_>) -> Outcome {
         request.apply(claims, args, now_ms, (log, group), out)
     })?;
     let claims = claims.expect("it was looked at before");
-    claims.note(ctx, Owner { key: key.bytes, group, consumer: args.at(3) });
+    claims.note(ctx, key, Owner { key: key.bytes, group, consumer: args.at(3) });
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use super::ids;
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Outcome, Spec};
+use crate::store::Event;
 
 /// XDEL key id [id ...]
 pub(super) static XDEL: Command =
@@ -32,6 +33,9 @@ fn xdel(ctx: &mut Context<'_>) -> Outcome {
     })?;
     let deleted = deleted.unwrap_or(Ok(0))?;
     ctx.server.keyspace.dirty += num::u64_of(deleted);
+    if deleted > 0 {
+        ctx.note(key, Event::stream("xdel"));
+    }
     ctx.session.output.count(deleted);
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::ids::{self, INVALID_ID};
 use super::{insert, no_group_for_key};
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::store::Event;
 use crate::value::stream::{Group as ConsumerGroup, Groups, Log, Stream, StreamId};
 
 const NO_KEY: Error = Error::fixed(
@@ -231,6 +232,12 @@ fn change_group<R>(
     })
 }
 
+/// Tells of something that happened to the stream.
+fn note(ctx: &mut Context<'_>, event: Event) {
+    let key = ctx.key(2);
+    ctx.note(key, event);
+}
+
 fn create(ctx: &mut Context<'_>) -> Outcome {
     let options = Options::parse(ctx)?;
     let (name, text) = (ctx.args.at(3), ctx.args.at(4));
@@ -251,12 +258,16 @@ fn create(ctx: &mut Context<'_>) -> Outcome {
     let mut add = Some(add);
     let mut add_to = |stream: &mut Stream| add.take().expect("called once")(stream);
     match super::change(ctx.server, scope, key, &mut add_to)? {
-        Some(added) => added?,
+        Some(added) => {
+            added?;
+            ctx.note(key, super::of_groups("xgroup-create"));
+        }
         None if options.missing == Missing::Refuse => return Err(NO_KEY),
         None => {
             let mut stream = Stream::new();
             add_to(&mut stream)?;
             insert(ctx, key, stream);
+            ctx.note(key, Event::stream("xgroup-create"));
         }
     }
     ctx.server.keyspace.dirty += 1;
@@ -278,6 +289,7 @@ fn set_id(ctx: &mut Context<'_>) -> Outcome {
         Ok(())
     })?;
     ctx.server.keyspace.dirty += 1;
+    note(ctx, super::of_groups("xgroup-setid"));
     ctx.ok()
 }
 
@@ -290,6 +302,7 @@ fn destroy(ctx: &mut Context<'_>) -> Outcome {
         // Those that wait as its consumers are told that it is gone.
         let key = ctx.key(2);
         super::wake(ctx, key);
+        note(ctx, super::of_groups("xgroup-destroy"));
         drop(group);
     }
     Ok(())
@@ -298,7 +311,10 @@ fn destroy(ctx: &mut Context<'_>) -> Outcome {
 fn create_consumer(ctx: &mut Context<'_>) -> Outcome {
     let (name, now_ms) = (ctx.args.at(4), ctx.server.now.unix_ms());
     let created = change_group(ctx, |_, group| Ok(group.create_consumer(name, now_ms)))?.is_some();
-    ctx.server.keyspace.dirty += u64::from(created);
+    if created {
+        ctx.server.keyspace.dirty += 1;
+        note(ctx, super::CONSUMER_MADE);
+    }
     ctx.session.output.count(usize::from(created));
     Ok(())
 }
@@ -308,7 +324,10 @@ fn delete_consumer(ctx: &mut Context<'_>) -> Outcome {
     let deleted = change_group(ctx, |_, group| {
         Ok(group.consumer_named(name).map(|consumer| group.delete_consumer(consumer)))
     })?;
-    ctx.server.keyspace.dirty += u64::from(deleted.is_some());
+    if deleted.is_some() {
+        ctx.server.keyspace.dirty += 1;
+        note(ctx, super::of_groups("xgroup-delconsumer"));
+    }
     ctx.session.output.count(deleted.unwrap_or(0));
     Ok(())
 }

@@ -22,7 +22,8 @@ mod trim;
 mod tests;
 
 use super::{Command, Context, Error, Server};
-use crate::store::{Key, Scope, WrongType};
+use crate::config::Events;
+use crate::store::{Event, Key, Scope, WrongType};
 use crate::value::stream::{Group, Limits, Log, Stream};
 use crate::value::{Collection, Entry, NewValue};
 use std::ops::Deref;
@@ -59,6 +60,14 @@ fn no_group_for_key(key: &[u8], group: &[u8]) -> Error {
         [b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"];
     Error::new(parts.concat())
 }
+
+/// Something that happens to the groups of a stream, which leaves its entries as they are.
+const fn of_groups(name: &'static str) -> Event {
+    Event::mere(Events::STREAM, name)
+}
+
+/// A consumer was made, by a command or since it reads or claims.
+const CONSUMER_MADE: Event = of_groups("xgroup-createconsumer");
 
 /// When nodes are full at present.
 #[inline]

@@ -8,6 +8,7 @@ use crate::command::blocking::WhenGone;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Output;
+use crate::store::Key;
 use crate::value::stream::{ConsumerId, Group as ConsumerGroup, Log, StreamId};
 
 const END_MEANINGLESS: Error = Error::fixed(
@@ -155,7 +156,7 @@ fn read_one(
     })?;
     let read = read.expect("it was looked at before");
     let owner = Owner { key: key.bytes, group: group_name, consumer: name };
-    note(ctx, owner, read);
+    note(ctx, key, owner, read);
     Ok(())
 }
 
@@ -170,11 +171,14 @@ fn consumer(group: &mut ConsumerGroup, name: &[u8], now_ms: i64, read: &mut Read
 }
 
 /// Counts what was changed, and records it.
-fn note(ctx: &mut Context<'_>, owner: Owner<'_>, read: Read) {
+fn note(ctx: &mut Context<'_>, key: Key<'_>, owner: Owner<'_>, read: Read) {
     let dirty = &mut ctx.server.keyspace.dirty;
     *dirty += u64::from(read.has_made_consumer) + u64::from(read.read_up_to.is_some());
-    if read.has_made_consumer && read.claimed.is_empty() {
-        record::consumer(ctx, owner);
+    if read.has_made_consumer {
+        ctx.note(key, super::CONSUMER_MADE);
+        if read.claimed.is_empty() {
+            record::consumer(ctx, owner);
+        }
     }
     for claimed in read.claimed {
         record::claim(ctx, owner, &claimed);

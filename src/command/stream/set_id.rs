@@ -3,6 +3,8 @@
 use super::ids;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::config::Events;
+use crate::store::Event;
 use crate::value::stream::{Log, StreamId};
 
 const ADDED_NEGATIVE: Error = Error::fixed("ERR entries_added must be positive");
@@ -100,5 +102,6 @@ fn xsetid(ctx: &mut Context<'_>) -> Outcome {
     let set = super::change(ctx.server, scope, key, |stream| counters.set(&mut stream.log))?;
     set.ok_or(Error::NO_SUCH_KEY)??;
     ctx.server.keyspace.dirty += 1;
+    ctx.note(key, Event::mere(Events::STREAM, "xsetid"));
     ctx.ok()
 }

@@ -7,6 +7,7 @@ use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, Key
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Args;
 use crate::session::SessionFlags;
+use crate::store::Event;
 use crate::value::stream::{Keep, Log, Precision, StreamId};
 
 const MAXLEN_NEGATIVE: Error = Error::fixed("ERR The MAXLEN argument must be >= 0.");
@@ -19,6 +20,9 @@ const LIMIT_WITHOUT_ABOUT: Error =
     Error::fixed("ERR syntax error, LIMIT cannot be used without the special ~ option");
 const NO_STRATEGY: Error =
     Error::fixed("ERR syntax error, XTRIM must be called with a trimming strategy");
+
+/// Entries were removed from the front.
+pub(super) const TRIMMED: Event = Event::stream("xtrim");
 
 /// Nodes whose entries are removed at most in one go, unless LIMIT says otherwise.
 const NODES_MAX: u64 = 100;
@@ -236,6 +240,7 @@ fn xtrim(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     }
     ctx.server.keyspace.dirty += removed;
+    ctx.note(key, TRIMMED);
     let args = ctx.args;
     if exactly.is_some()
         && let Some(mut effects) = ctx.effects_instead()
