@@ -9,7 +9,7 @@ use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::ds::dict::Ref;
 use crate::resp::Output;
 use crate::value::Entry;
-use crate::value::stream::{Fields, Log, Stream, StreamId};
+use crate::value::stream::{Fields, Log, Node, Stream, StreamId};
 
 /// Bytes of an ID as a key.
 const ID_BYTES: usize = 16;
@@ -231,7 +231,7 @@ pub(super) fn reply_counters(out: &mut Output, log: &Log) {
     out.text("radix-tree-keys");
     out.count(log.node_count());
     out.text("radix-tree-nodes");
-    out.count(radix_nodes(log.raw_nodes().map(|(id, _)| id)));
+    out.count(radix_nodes(log.raw_nodes().map(Node::base)));
     out.text("last-generated-id");
     reply::id(out, log.last_id());
     out.text("max-deleted-entry-id");
