@@ -8,6 +8,8 @@
 //! Why an encoder of our own: that of the `lzf` crate clears a table of 512 KiB for each call, which
 //! takes longer than to compress what is compressed here.
 
+#![expect(unsafe_code, reason = "the encoder reads at places it has checked once")]
+
 use crate::base::num;
 
 const HASH_BITS_MAX: u32 = 13;
@@ -20,8 +22,8 @@ const MATCH_MIN: usize = 3;
 const MATCH_MAX: usize = 264;
 /// Longest match whose length fits in the first byte.
 const SHORT_MATCH_MAX: usize = 8;
-/// The bytes of a match's beginning, in what four bytes are as a number.
-const MATCH_BITS: u32 = 0x00ff_ffff;
+/// Of four bytes as a number, those of a match's beginning: the low bits.
+const MATCH_BITS: u32 = 24;
 /// After 2 to the power of this many places without a match, one more place is passed over each time:
 /// bytes that do not compress are not worth the time.
 const PATIENCE_BITS: u32 = 6;
@@ -102,44 +104,101 @@ fn encode(
     out: &mut Vec<u8>,
 ) -> bool {
     let hash_bits = (input.len().max(1).ilog2() + 1).clamp(HASH_BITS_MIN, HASH_BITS_MAX);
-    let (mut at, mut literals_from) = (0, 0);
-    while let Some(next) = input.get(at..).and_then(<[u8]>::first_chunk) {
-        let next = u32::from_le_bytes(*next) & MATCH_BITS;
-        let here = base + num::low_u32(num::u64_of(at));
-        let earlier = std::mem::replace(&mut seen[hash(next, hash_bits)], here).max(base) - base;
-        if let Some(distance) = distance(input, at, next, num::usize_of_u32(earlier)) {
-            put_literals(out, &input[literals_from..at]);
-            let len = MATCH_MIN + common(input, at - distance, at);
-            put_match(out, distance, len);
-            at += len;
-            literals_from = at;
-            if out.len() > len_max {
-                return false;
+    let places = Places { seen, base, input, shift: u32::BITS - hash_bits };
+    if input.len() <= DISTANCE_MAX {
+        encode_within::<{ usize::MAX }>(places, len_max, out)
+    } else {
+        encode_within::<DISTANCE_MAX>(places, len_max, out)
+    }
+}
+
+/// As [`encode`], of an input in which no two places are farther than `REACH` from one another, or with
+/// references of that distance at most.
+fn encode_within<const REACH: usize>(
+    mut places: Places<'_>,
+    len_max: usize,
+    out: &mut Vec<u8>,
+) -> bool {
+    let input = places.input;
+    let (mut at, mut literals_from) = (1, 0);
+    if let Some(end) = input.len().checked_sub(size_of::<u32>()) {
+        places.visit_first();
+        while at <= end {
+            let (earlier, same) = places.visit(at);
+            // All is computed before anything is decided: of bytes that do not compress, nobody can
+            // foretell which were seen before, and each wrong guess of the processor takes longer than
+            // to compare some for nothing.
+            if same & (at - earlier <= REACH) {
+                put_literals(out, &input[literals_from..at]);
+                let len = MATCH_MIN + common(input, earlier, at);
+                put_match(out, at - earlier, len);
+                at += len;
+                literals_from = at;
+                if out.len() > len_max {
+                    return false;
+                }
+            } else {
+                at += 1 + ((at - literals_from) >> PATIENCE_BITS);
             }
-        } else {
-            at += 1 + ((at - literals_from) >> PATIENCE_BITS);
         }
     }
     put_literals(out, &input[literals_from..]);
     out.len() <= len_max
 }
 
-/// How far back `earlier` is, if what is there are the three bytes that are at `at`, `next`, and a
-/// reference can say it.
+/// Where the bytes of each hash were seen last.
 ///
-/// All is computed before anything is decided: of bytes that do not compress, nobody can foretell which
-/// were seen before, and each wrong guess of the processor takes longer than to compare some for nothing.
-#[inline]
-fn distance(input: &[u8], at: usize, next: u32, earlier: usize) -> Option<usize> {
-    let found = u32::from_le_bytes(*input[earlier..].first_chunk()?) & MATCH_BITS;
-    let distance = at - earlier;
-    let is_near = distance.wrapping_sub(1) < DISTANCE_MAX;
-    (is_near & (found == next)).then_some(distance)
+/// Invariant: what `seen` has of this input, which is `base` and more, are places that were visited; those
+/// are visited in ascending order, each with four bytes at it.
+struct Places<'a> {
+    seen: &'a mut [u32; HASHES],
+    base: u32,
+    input: &'a [u8],
+    /// At least `u32::BITS - HASH_BITS_MAX`.
+    shift: u32,
 }
 
+impl Places<'_> {
+    /// Notes the first place, where there are four bytes.
+    fn visit_first(&mut self) {
+        if let Some(bytes) = self.input.first_chunk() {
+            self.seen[hash(u32::from_le_bytes(*bytes), self.shift)] = self.base;
+        }
+    }
+
+    /// Notes place `at`, which is no first one; gives the place before it that has its hash, or the first
+    /// one, and whether it has the same three bytes.
+    #[inline]
+    fn visit(&mut self, at: usize) -> (usize, bool) {
+        debug_assert!(at > 0 && at + size_of::<u32>() <= self.input.len());
+        // SAFETY: the caller, `encode_within`, goes up to the last place that has four bytes.
+        let next = unsafe { self.word(at) };
+        let here = self.base + num::low_u32(num::u64_of(at));
+        let old = std::mem::replace(&mut self.seen[hash(next, self.shift)], here);
+        let earlier = num::usize_of_u32(old.max(self.base) - self.base);
+        debug_assert!(earlier < at);
+        // SAFETY: by the invariant it is a place visited before, or the first one, below `at`.
+        let found = unsafe { self.word(earlier) };
+        (earlier, (next ^ found) << (u32::BITS - MATCH_BITS) == 0)
+    }
+
+    /// The four bytes at a place.
+    ///
+    /// # Safety
+    /// There are so many.
+    #[inline]
+    unsafe fn word(&self, at: usize) -> u32 {
+        // SAFETY: the caller upholds it; the bytes need no alignment.
+        let bytes = unsafe { self.input.as_ptr().add(at).cast::<[u8; 4]>().read() };
+        u32::from_le_bytes(bytes)
+    }
+}
+
+/// Of the three bytes of a match, which are the lower ones.
 #[inline]
-fn hash(next: u32, bits: u32) -> usize {
-    num::usize_of_u32(next.wrapping_mul(0x9e37_79b1) >> (u32::BITS - bits))
+fn hash(next: u32, shift: u32) -> usize {
+    let bits = (next << (u32::BITS - MATCH_BITS)).wrapping_mul(0x9e37_79b1) >> shift;
+    num::usize_of_u32(bits) & (HASHES - 1)
 }
 
 /// How many bytes behind the first three at two places are the same, as far as one reference can say.
