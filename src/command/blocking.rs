@@ -106,7 +106,7 @@ impl Context<'_> {
         let db = self.session.db;
         let mut keys = AwaitedKeys { db, kind, when_gone, args: args(self.args), range, turn: 0 };
         keys.turn = self.server.keyspace.awaited.add(db, keys.names(), self.session.id.0);
-        let blocked = Blocked { until_ns, timed_out, keys: Some(Box::new(keys)) };
+        let blocked = Blocked { until_ns, timed_out, keys: Some(Box::new(keys)), log: None };
         self.server.waits.add(self.session, blocked);
         Ok(())
     }
@@ -182,18 +182,26 @@ impl Server {
         let blocked = self.end_wait(session)?;
         self.lend_buffer(session);
         match ending {
-            Ending::Timeout => dispatch::reply_later(self, session, |out| {
-                (blocked.timed_out)(out);
-                Ok(())
-            }),
+            Ending::Timeout => self.reply_in_vain(session, &blocked),
             Ending::Error => dispatch::reply_later(self, session, |_| Err(UNBLOCKED)),
         }
         self.resume_soon(session);
         Some(())
     }
 
+    fn reply_in_vain(&mut self, session: &mut Session, blocked: &Blocked) {
+        let reached = blocked.log.map(|awaited| self.reached(awaited.position));
+        dispatch::reply_later(self, session, |out| {
+            match reached {
+                Some(reached) => reached.reply(out),
+                None => (blocked.timed_out)(out),
+            }
+            Ok(())
+        });
+    }
+
     /// Sends a client its reply and makes it go on with what it sent meanwhile.
-    fn resume_soon(&mut self, session: &mut Session) {
+    pub(super) fn resume_soon(&mut self, session: &mut Session) {
         session.flags.insert(SessionFlags::PAUSED);
         self.resumable.push(session.index);
         self.queue_write(session);

@@ -201,6 +201,15 @@ pub struct LogFigures {
     pub synced_position: u64,
 }
 
+/// Something that took the log a millisecond or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogDelay {
+    /// The event of the latency monitor.
+    pub event: &'static str,
+    /// How long it took, milliseconds.
+    pub took_ms: u64,
+}
+
 /// The append-only file.
 pub trait AppendOnlyFile: Debug {
     /// Whether changes are logged.
@@ -242,6 +251,8 @@ pub trait AppendOnlyFile: Debug {
     fn growth_mut(&mut self) -> &mut Growth;
     /// How far it is.
     fn figures(&self) -> LogFigures;
+    /// What took long since the last call.
+    fn take_delays(&mut self) -> Vec<LogDelay>;
     /// Waits before each write, microseconds (DEBUG AOF-FLUSH-SLEEP).
     fn set_write_delay(&mut self, micros: u64);
 }

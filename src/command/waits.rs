@@ -77,7 +77,7 @@ mod tests {
                 let mut session = Session::new(sessions.next_id(), end.clone(), end, 3, 0);
                 waits.add(
                     &mut session,
-                    Blocked { until_ns, timed_out: |out| out.null(), keys: None },
+                    Blocked { until_ns, timed_out: |out| out.null(), keys: None, log: None },
                 );
                 session
             })

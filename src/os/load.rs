@@ -181,6 +181,8 @@ pub fn again(config: &Config, log: &mut AppendLog, keyspace: Keyspace) -> Result
 /// What an operator is told of a snapshot that cannot be loaded.
 fn corrupt(path: &Path, error: &LoadError) -> String {
     let path = path.display();
+    tracing::warn!("{error}");
+    tracing::warn!("Terminating server after rdb file reading failure.");
     format!(
         "Fatal error loading the DB from {path}: {error}. Nothing was changed. What is readable of it \
          says: carnelian-check-rdb {path}"

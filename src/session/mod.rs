@@ -82,6 +82,28 @@ pub struct Blocked {
     pub timed_out: fn(&mut Output),
     /// The keys it waits for, if it does.
     pub keys: Option<Box<AwaitedKeys>>,
+    /// What it waits for to be on disk, if it does.
+    pub log: Option<AwaitedLog>,
+}
+
+/// What a client waits for to be in the append-only file, and on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AwaitedLog {
+    /// The position of the last byte.
+    pub position: u64,
+    /// Where it has to be.
+    pub place: Place,
+}
+
+/// Where a change has to be on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// With this server.
+    Here,
+    /// With replicas too.
+    HereAndThere,
+    /// With replicas, wherever else it is.
+    There,
 }
 
 /// What happens to a client when a key that it waits for goes, or is given another type.

@@ -7,6 +7,7 @@ mod common;
 
 mod loading;
 mod snapshots;
+mod waiting;
 
 use common::{Client, wait_until};
 use std::fs;

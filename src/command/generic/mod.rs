@@ -15,6 +15,8 @@ mod sort;
 mod ttl;
 mod wait;
 
+pub(super) use wait::deadline_ns;
+
 use super::Command;
 
 /// The family.

@@ -34,13 +34,16 @@ fn wait(ctx: &mut Context<'_>) -> Outcome {
     if replicas <= 0 {
         return ctx.reply_integer(0);
     }
-    let blocked = Blocked { until_ns, timed_out: |out| out.integer(0), keys: None };
+    let blocked = Blocked { until_ns, timed_out: |out| out.integer(0), keys: None, log: None };
     ctx.server.waits.add(ctx.session, blocked);
     Ok(())
 }
 
 /// The end of a timeout in milliseconds, by the clock that only rises; `None` for 0, which is no end.
-fn deadline_ns(ctx: &Context<'_>, index: usize) -> Result<Option<u64>, Error> {
+pub(in crate::command) fn deadline_ns(
+    ctx: &Context<'_>,
+    index: usize,
+) -> Result<Option<u64>, Error> {
     let millis = num::parse_i64(ctx.args.at(index)).ok_or(TIMEOUT_NOT_AN_INTEGER)?;
     let millis = u64::try_from(millis).map_err(|_| TIMEOUT_NEGATIVE)?;
     let now = ctx.server.now;

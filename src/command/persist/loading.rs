@@ -69,14 +69,15 @@ pub fn log_loaded(loaded: &rdb::Loaded, now_s: i64) {
         let mib = num::f64_of_u64(*bytes) / (1024.0 * 1024.0);
         tracing::info!("RDB memory usage when created {mib:.2} Mb");
     }
-    if loaded.empty > 0 {
-        tracing::warn!("{} empty keys were left out of the load", loaded.empty);
+    for key in &loaded.empty_keys {
+        tracing::info!("skipping empty key: {}", key.escape_ascii());
     }
-    tracing::info!(
-        "Done loading RDB, keys loaded: {}, keys expired: {}.",
-        loaded.keys,
-        loaded.expired
-    );
+    let (keys, expired) = (loaded.keys, loaded.expired);
+    let empty = match loaded.empty {
+        0 => String::new(),
+        empty => format!(", empty keys skipped: {empty}"),
+    };
+    tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}{empty}.");
 }
 
 impl Loading {

@@ -6,7 +6,7 @@
 
 use super::state::Conditions;
 use crate::command::effects::Listener;
-use crate::command::host::LogMode;
+use crate::command::host::{LogDelay, LogMode};
 use crate::command::server::Server;
 use crate::persist::aof::log::Commit;
 
@@ -28,17 +28,36 @@ impl Server {
         let is_due = log.deadline_ms().is_some_and(|at_ms| self.now.mono_ms() >= at_ms);
         // A log that failed may have been replaced meanwhile, and nobody may write who would notice.
         let has_failed = self.persistence.log_error.is_some();
-        if is_quiet && !is_due && !is_held && !has_failed {
+        let is_awaited = !self.persistence.awaiting_sync.is_empty();
+        if is_quiet && !is_due && !is_held && !has_failed && !is_awaited {
             return;
         }
         let turn = self.effects.turn();
         let commit = log.commit(self.now, self.effects.bytes());
         let error = log.error().map(str::to_owned);
+        let delays = log.take_delays();
         self.conditions.set(Conditions::LOG_FAILED, error.is_some());
         self.persistence.log_error = error;
         self.effects.clear();
         if commit == Commit::Done {
             self.persistence.safe_turn = turn;
+        }
+        if is_awaited {
+            self.serve_synced();
+        }
+        if !delays.is_empty() {
+            self.note_delays(&delays);
+        }
+    }
+
+    /// Tells the latency monitor what took the log long.
+    #[cold]
+    fn note_delays(&mut self, delays: &[LogDelay]) {
+        let threshold_ms = self.config.latency_monitor_threshold;
+        for delay in delays.iter().filter(|delay| delay.took_ms >= threshold_ms) {
+            if threshold_ms > 0 {
+                self.latency.note(delay.event, self.now.unix_s(), delay.took_ms);
+            }
         }
     }
 
@@ -50,6 +69,7 @@ impl Server {
             self.stop_listening(Listener::AppendOnlyFile);
             self.persistence.log_error = None;
             self.conditions.remove(Conditions::LOG_FAILED);
+            self.refuse_sync_waits();
         } else {
             // What was replied before is nothing to wait for.
             self.persistence.safe_turn = self.effects.turn() - 1;

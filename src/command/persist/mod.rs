@@ -7,6 +7,7 @@ mod log;
 mod rewrite;
 mod snapshot;
 mod state;
+mod waitaof;
 
 use super::Command;
 
@@ -14,7 +15,13 @@ pub use ending::{Ending, NotSaved, Save, Unsaved};
 pub use loading::{Loaded, Loading, load_options, log_loaded};
 pub use snapshot::{Part, Snapshot, WriteData};
 pub use state::{Child, Conditions, Outcome as SnapshotOutcome, Persistence, Scheduled};
+pub use waitaof::Reached;
 
 /// The commands of the family.
-pub static COMMANDS: &[&Command] =
-    &[&rewrite::BGREWRITEAOF, &snapshot::BGSAVE, &snapshot::LASTSAVE, &snapshot::SAVE];
+pub static COMMANDS: &[&Command] = &[
+    &rewrite::BGREWRITEAOF,
+    &snapshot::BGSAVE,
+    &snapshot::LASTSAVE,
+    &snapshot::SAVE,
+    &waitaof::WAITAOF,
+];

@@ -7,6 +7,7 @@ use crate::command::host::ChildKind;
 use crate::command::server::{Now, Server};
 use crate::command::spec::{Flags, Spec};
 use crate::persist::aof::manifest::BaseFormat;
+use crate::session::ClientId;
 use bitflags::bitflags;
 use bytes::Bytes;
 
@@ -110,6 +111,8 @@ pub struct Persistence {
     pub rewrite_format: BaseFormat,
     /// The last turn whose changes are where `appendfsync` wants them before a reply.
     pub safe_turn: u64,
+    /// Clients that wait for changes to be on disk, and perhaps some that no longer do.
+    pub awaiting_sync: Vec<ClientId>,
     /// Why changes cannot be logged.
     pub log_error: Option<String>,
     /// What a signal has asked for.

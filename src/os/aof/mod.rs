@@ -13,8 +13,10 @@ pub use disk::{Disk, Open, RealDisk};
 pub use helper::Notify;
 pub use rewrite::Ending;
 
+use super::clock;
 use super::errno;
 use crate::base::num;
+use crate::command::host::LogDelay;
 use crate::command::server::Now;
 use crate::config::{AppendFsync, Config};
 use crate::persist::aof::growth::Growth;
@@ -68,6 +70,9 @@ impl PersistError {
         errno::text(error)
     }
 }
+
+/// Delays that are kept until somebody asks; more at once say nothing new.
+const DELAYS_MAX: usize = 16;
 
 /// Why the manifest cannot be used.
 #[derive(Debug)]
@@ -134,6 +139,8 @@ pub struct AppendLog<D: Disk = RealDisk> {
     annotated_s: i64,
     /// DEBUG AOF-FLUSH-SLEEP, microseconds.
     write_delay_us: u64,
+    /// What took long and was not told yet.
+    delays: Vec<LogDelay>,
     /// Sizes, and how rewrites went.
     pub growth: Growth,
 }
@@ -164,6 +171,7 @@ impl<D: Disk> AppendLog<D> {
             child: Child::None,
             annotated_s: 0,
             write_delay_us: 0,
+            delays: Vec::new(),
             growth: Growth::default(),
         })
     }
@@ -304,8 +312,10 @@ impl<D: Disk> AppendLog<D> {
         match self.log.sync_due(now_ms) {
             SyncDue::No => {}
             SyncDue::Here => {
+                let started_ns = clock::monotonic_ns();
                 let result = uninterrupted(|| self.disk.sync(file));
                 let result = result.map_err(|error| errno::text(&error));
+                self.note_since(started_ns, &["aof-fsync-always"]);
                 if let Err(reason) = &result {
                     tracing::warn!("Fail to fsync the AOF file: {reason}");
                 }
@@ -318,13 +328,28 @@ impl<D: Disk> AppendLog<D> {
         }
     }
 
+    /// Notes for the latency monitor what has taken a millisecond or more.
+    fn note_since(&mut self, started_ns: u64, events: &[&'static str]) {
+        let took_ms = clock::monotonic_ns().saturating_sub(started_ns) / 1_000_000;
+        if took_ms > 0 && self.delays.len() < DELAYS_MAX {
+            self.delays.extend(events.iter().map(|&event| LogDelay { event, took_ms }));
+        }
+    }
+
     /// Writes; how much of it is in the file.
     fn write(&mut self, now: Now, bytes: &[u8]) -> usize {
-        let Some(file) = &self.file else { return bytes.len() };
+        let Some(file) = self.file.clone() else { return bytes.len() };
+        let started_ns = clock::monotonic_ns();
         if self.write_delay_us > 0 {
             std::thread::sleep(Duration::from_micros(self.write_delay_us));
         }
-        let (written, error) = write_through(&*self.disk, file, bytes);
+        let (written, error) = write_through(&*self.disk, &file, bytes);
+        let event = match (self.log.is_syncing(), self.child) {
+            (true, _) => "aof-write-pending-fsync",
+            (false, Child::Writing) => "aof-write-active-child",
+            (false, Child::None) => "aof-write-alone",
+        };
+        self.note_since(started_ns, &["aof-write", event]);
         let Some(error) = error else {
             self.growth.current_bytes += num::u64_of(bytes.len());
             if self.log.wrote(now.mono_ms(), Written::All) == Report::Recovery {
@@ -335,7 +360,7 @@ impl<D: Disk> AppendLog<D> {
         // The file is to end with a whole commit. If that cannot be had, the rest goes on where it ends.
         let cut = match written {
             0 => Ok(()),
-            _ => uninterrupted(|| self.disk.truncate(file, self.log.file_bytes())),
+            _ => uninterrupted(|| self.disk.truncate(&file, self.log.file_bytes())),
         };
         let kept = if cut.is_ok() { 0 } else { written };
         let cause = match error.kind() {
@@ -483,7 +508,8 @@ impl<D: Disk> AppendLog<D> {
         self.file = None;
         self.pending = Vec::new();
         self.replaced = 0;
-        self.log = Log::new(self.settings.policy, 0);
+        let position = self.log.given();
+        self.log = Log::new(self.settings.policy, 0).counting_from(position);
         self.follow_policy();
         while self.helper.poll().is_some() {}
     }

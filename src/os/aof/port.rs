@@ -2,7 +2,9 @@
 
 use super::rewrite::Ending;
 use super::{AppendLog, Child, Disk, Mode};
-use crate::command::host::{AppendOnlyFile, ChildKind, LogFigures, LogMode, RewriteEnding};
+use crate::command::host::{
+    AppendOnlyFile, ChildKind, LogDelay, LogFigures, LogMode, RewriteEnding,
+};
 use crate::command::server::Now;
 use crate::config::Config;
 use crate::persist::aof::growth::Growth;
@@ -89,6 +91,10 @@ impl<D: Disk> AppendOnlyFile for AppendLog<D> {
             position: self.position(),
             synced_position: self.synced_position(),
         }
+    }
+
+    fn take_delays(&mut self) -> Vec<LogDelay> {
+        std::mem::take(&mut self.delays)
     }
 
     fn set_write_delay(&mut self, micros: u64) {

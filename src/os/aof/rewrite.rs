@@ -7,8 +7,7 @@
 use super::disk::Open;
 use super::{AppendLog, Disk, Mode, PersistError, logged, shown};
 use crate::command::server::Now;
-use crate::os::errno;
-use crate::persist::aof::log::Log;
+use crate::os::{clock, errno};
 use crate::persist::aof::manifest::{BaseFormat, Manifest, Newest, temporary_log_name};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,8 +77,6 @@ impl<D: Disk> AppendLog<D> {
         let file = self.open_fresh(&name)?;
         tracing::info!("Creating AOF incr file {} on background rewrite", shown(&name));
         self.close();
-        self.log = Log::new(self.settings.policy, 0);
-        self.follow_policy();
         self.file = Some(Arc::new(file));
         Ok(())
     }
@@ -137,9 +134,11 @@ impl<D: Disk> AppendLog<D> {
         let mut manifest = self.manifest.clone();
         let base = manifest.begin_base(&self.settings.filename, format);
         let base_path = self.settings.path(&base);
+        let started_ns = clock::monotonic_ns();
         let result = self
             .rename(&temporary, &base_path, "base")
             .and_then(|()| self.replace_manifest(&mut manifest, &base_path));
+        self.note_since(started_ns, &["aof-rename"]);
         let Replaced { file, doubt } = match result {
             Ok(replaced) => replaced,
             Err(reason) => {

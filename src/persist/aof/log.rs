@@ -166,6 +166,13 @@ impl Log {
         }
     }
 
+    /// The same log, which counts on from a position. Up to there everything is dealt with.
+    pub const fn counting_from(mut self, position: u64) -> Self {
+        (self.given, self.written, self.synced) = (position, position, position);
+        self.file_start = position;
+        self
+    }
+
     /// Follows `appendfsync` and `no-appendfsync-on-rewrite`.
     pub const fn set_policy(&mut self, policy: AppendFsync, syncing: Syncing) {
         self.policy = policy;
@@ -501,6 +508,16 @@ mod tests {
         write(&mut log, 6600, 1);
         assert_eq!((log.sync_due(7499), log.deadline_ms()), (SyncDue::No, Some(7500)));
         assert_eq!(log.sync_due(7500), SyncDue::Helper);
+    }
+
+    #[test]
+    fn positions_rise_from_one_file_to_the_next() {
+        let mut log = log(AppendFsync::Always).counting_from(1000);
+        assert_eq!((log.given(), log.written(), log.synced()), (1000, 1000, 1000));
+        write(&mut log, 5, 10);
+        assert_eq!((log.commit(), log.sync_due(5)), (Commit::Held, SyncDue::Here));
+        log.synced_here(5, Ok(()));
+        assert_eq!((log.commit(), log.synced(), log.file_bytes()), (Commit::Done, 1010, 110));
     }
 
     #[test]
