@@ -103,7 +103,7 @@ fn delay(options: &RewriteOptions<'_>, keys: u64) {
 }
 
 /// A log in the making.
-struct Log<'a, W> {
+pub(super) struct Log<'a, W> {
     out: W,
     buf: Vec<u8>,
     progress: Option<&'a Progress>,
@@ -119,13 +119,13 @@ impl<W: Write> Log<'_, W> {
         Ok(())
     }
 
-    fn count(&mut self, mark: u8, count: usize) {
+    pub(super) fn count(&mut self, mark: u8, count: usize) {
         self.buf.push(mark);
         num::write_u64(&mut self.buf, num::u64_of(count));
         self.buf.extend_from_slice(b"\r\n");
     }
 
-    fn word(&mut self, word: &[u8]) -> io::Result<()> {
+    pub(super) fn word(&mut self, word: &[u8]) -> io::Result<()> {
         self.count(b'$', word.len());
         if word.len() >= BUFFER_BYTES {
             self.flush()?;
@@ -140,13 +140,13 @@ impl<W: Write> Log<'_, W> {
         if self.buf.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
     }
 
-    fn integer(&mut self, n: i64) -> io::Result<()> {
+    pub(super) fn integer(&mut self, n: i64) -> io::Result<()> {
         let mut text = Vec::with_capacity(NUMBER_LEN_MAX);
         num::write_i64(&mut text, n);
         self.word(&text)
     }
 
-    fn command(&mut self, words: &[&[u8]]) -> io::Result<()> {
+    pub(super) fn command(&mut self, words: &[&[u8]]) -> io::Result<()> {
         self.count(b'*', words.len());
         words.iter().try_for_each(|word| self.word(word))
     }
@@ -170,9 +170,8 @@ impl<W: Write> Log<'_, W> {
             self.sorted_set(key, set)?;
         } else if let Some(hash) = HashRef::of(entry) {
             self.hash(key, hash)?;
-        } else if Stream::of(entry).is_some() {
-            let text = "streams are not written to files yet";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        } else if let Some(stream) = Stream::of(entry) {
+            self.stream(key, stream)?;
         }
         if let Some(at_ms) = entry.expiry() {
             self.count(b'*', 3);

@@ -12,6 +12,7 @@ mod old;
 mod read;
 mod restore;
 mod save;
+mod save_stream;
 mod save_value;
 pub mod write;
 

@@ -7,6 +7,7 @@
 //! a table has its expiry counted from the earliest on, plus 1, or 0 if it has none.
 
 use super::format::{VERSION_FIELD_EXPIRY, VERSION_WRITTEN, kind, node};
+use super::save_stream::write_stream;
 use super::write::Writer;
 use crate::ds::intset::IntSet;
 use crate::ds::listpack::{Element, Listpack};
@@ -14,7 +15,7 @@ use crate::ds::quicklist::{Form, NodeBytes, Quicklist};
 use crate::ds::skiplist::ScoredSet;
 use crate::value::hash::Scalar;
 use crate::value::sorted_set::Direction;
-use crate::value::{Entry, HashRef, HeapRef, ListRef, SetRef, SortedSetRef, ValueRef};
+use crate::value::{Entry, HashRef, HeapRef, ListRef, SetRef, SortedSetRef, Stream, ValueRef};
 use std::io;
 
 /// A value, as the type that it is written as.
@@ -40,7 +41,7 @@ pub(super) enum Layout<'a> {
     /// A large one, or one that had fields with an expiry.
     Hash(HashRef<'a>),
     /// A stream.
-    Stream,
+    Stream(&'a Stream),
     /// A small hash with fields that expire.
     PackedExpiringHash {
         /// Its fields.
@@ -78,7 +79,7 @@ impl<'a> Layout<'a> {
                 Self::SortedSet(set)
             }
             ValueRef::Payload(HeapRef::Hash(hash)) => Self::of_hash(hash),
-            ValueRef::Payload(HeapRef::Stream(_)) => Self::Stream,
+            ValueRef::Payload(HeapRef::Stream(stream)) => Self::Stream(stream),
         }
     }
 
@@ -105,7 +106,7 @@ impl<'a> Layout<'a> {
             Self::SortedSet(_) => kind::ZSET_2,
             Self::PackedHash(_) => kind::HASH_LISTPACK,
             Self::Hash(_) => kind::HASH,
-            Self::Stream => kind::STREAM_LISTPACKS_2,
+            Self::Stream(_) => kind::STREAM_LISTPACKS_2,
             Self::PackedExpiringHash { .. } => kind::HASH_LISTPACK_EX,
             Self::ExpiringHash { .. } => kind::HASH_METADATA,
         }
@@ -124,7 +125,7 @@ impl<'a> Layout<'a> {
             | Self::SortedSet(_)
             | Self::PackedHash(_)
             | Self::Hash(_)
-            | Self::Stream => VERSION_WRITTEN,
+            | Self::Stream(_) => VERSION_WRITTEN,
             Self::PackedExpiringHash { .. } | Self::ExpiringHash { .. } => VERSION_FIELD_EXPIRY,
         }
     }
@@ -145,10 +146,7 @@ impl<'a> Layout<'a> {
             Self::PackedSortedSet(pack) | Self::PackedHash(pack) => out.string(pack.as_bytes()),
             Self::SortedSet(set) => write_sorted_set(out, set),
             Self::Hash(hash) => write_hash(out, hash),
-            Self::Stream => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "streams are not written to files yet",
-            )),
+            Self::Stream(stream) => write_stream(out, stream),
             Self::PackedExpiringHash { fields, first_ms } => {
                 out.time_ms(first_ms);
                 out.string(fields.as_bytes())

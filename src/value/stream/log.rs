@@ -78,6 +78,12 @@ impl Log {
         self.last_id
     }
 
+    /// The largest ID that is kept, those of entries that are marked as deleted included.
+    #[must_use]
+    pub fn greatest_id(&self) -> Option<StreamId> {
+        self.nodes.last().and_then(|last| self.nodes.get(last).last_id())
+    }
+
     /// The largest ID that was deleted, `0-0` if none was. Trimming does not count.
     #[must_use]
     pub const fn max_deleted_id(&self) -> StreamId {
@@ -305,8 +311,7 @@ impl Log {
     pub fn push_node(&mut self, base: StreamId, bytes: &[u8]) -> Result<(), BadNode> {
         node::check(base, bytes)?;
         let node = Node::new(base, bytes);
-        let last = self.nodes.last().and_then(|last| self.nodes.get(last).last_id());
-        if last.is_some_and(|last| last >= base) {
+        if self.greatest_id().is_some_and(|last| last >= base) {
             return Err(BadNode::BadId { index: 0 });
         }
         self.nodes.push(node);

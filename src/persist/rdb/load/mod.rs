@@ -11,6 +11,9 @@ pub(super) mod frame;
 mod packed;
 mod pending;
 mod rules;
+mod stream;
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;
 pub(super) mod value;

@@ -131,6 +131,20 @@ fn value_with(
     Ok(describe(&entry))
 }
 
+/// The value of one key as `describe` has it, or why it was not loaded.
+pub(super) fn value_of(
+    code: u8,
+    bytes: &[u8],
+    sanitize: Sanitize,
+    describe: fn(&Entry) -> String,
+) -> Result<String, String> {
+    let file = file("REDIS0011", &[&key(code, "k", bytes)]);
+    let loaded = load_with(&file, |options| options.sanitize = sanitize);
+    let (_, mut keyspace) = loaded.map_err(|error| error.reason.to_string())?;
+    let key = keyspace.key(b"k");
+    Ok(describe(&keyspace.peek(0, key).expect("the key that was loaded")))
+}
+
 #[track_caller]
 fn check(code: u8, bytes: &[u8], expected: &str) {
     assert_eq!(value_with("REDIS0012", code, bytes, |_| ()).as_deref(), Ok(expected));
@@ -426,7 +440,7 @@ fn what_this_server_does_not_have_is_refused_by_name() {
     let aux = [&[opcode::MODULE_AUX][..], &module].concat();
     starts(reason("REDIS0011", &[&aux]), "The RDB file contains AUX module data I can't load: no ");
     starts(reason("REDIS0011", &[&[opcode::FUNCTION_PRE_GA]]), "Pre-release function format ");
-    let stream = reason("REDIS0011", &[&key(kind::STREAM_LISTPACKS_3, "s", &[])]);
+    let stream = reason("REDIS0011", &[&key(kind::STREAM_LISTPACKS_3, "s", &[0xff])]);
     assert!(stream.ends_with("reading a stream of key 's')"), "{stream}");
     let db = reason("REDIS0011", &[&[opcode::SELECT_DB, 2]]);
     starts(db, "Data file was created with a Redis server configured to handle more than 2 ");

@@ -1,7 +1,7 @@
 //! Values: strings, and which reader each type has.
 
 use super::rules::{Dialect, Rules};
-use super::{collection, packed};
+use super::{collection, packed, stream};
 use crate::persist::rdb::error::Reason;
 use crate::persist::rdb::format::kind;
 use crate::persist::rdb::read::{Reader, Text};
@@ -103,7 +103,7 @@ fn read_collection<R: Read>(
         | SET_LISTPACK
         | HASH_LISTPACK_EX_PRE_GA => packed::value(reader, code, rules),
         STREAM_LISTPACKS | STREAM_LISTPACKS_2 | STREAM_LISTPACKS_3 => {
-            Err(Reason::Unsupported("Streams are not supported yet".into()))
+            stream::stream(reader, code, rules)
         }
         MODULE_2 => {
             let text = format!(
