@@ -2,10 +2,15 @@
 
 use carnelian::command::host::{
     AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
-    Host, MemoryUse, NewFile, Write,
+    Host, MemoryUse, NewFile, Relocations, Write,
 };
 use carnelian::command::persist::Loaded;
 use carnelian::config::{Config, Trigger};
+#[cfg(not(fuzzing))]
+use carnelian::ds::relocate::Nothing as Mover;
+use carnelian::ds::relocate::Relocator;
+#[cfg(fuzzing)]
+use carnelian::ds::relocate::testing::Everything as Mover;
 use carnelian::persist::Progress;
 use carnelian::store::Keyspace;
 use std::any::Any;
@@ -37,6 +42,7 @@ pub struct FlakyHost {
     failing: Rc<Cell<bool>>,
     progress: Progress,
     child_end: Option<ChildEnd>,
+    mover: Mover,
 }
 
 impl FlakyHost {
@@ -45,7 +51,14 @@ impl FlakyHost {
         TICKS.set(0);
         let facts = Facts { config_file: "/redis.conf".to_owned(), ..Facts::default() };
         let files = [(PathBuf::from("/redis.conf"), b"# empty\nhz 20\n".to_vec())].into();
-        Self { facts, files, failing, progress: Progress::new(), child_end: None }
+        Self {
+            facts,
+            files,
+            failing,
+            progress: Progress::new(),
+            child_end: None,
+            mover: Mover::default(),
+        }
     }
 
     fn check(&self) -> io::Result<()> {
@@ -151,6 +164,14 @@ impl Host for FlakyHost {
             let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             TICKS.set(TICKS.get().saturating_add(nanos).min(1 << 62));
         }
+    }
+
+    fn relocator(&mut self) -> &mut dyn Relocator {
+        &mut self.mover
+    }
+
+    fn relocations(&self) -> Relocations {
+        Relocations { moved: self.mover.moved(), kept: 0 }
     }
 
     fn purge_memory(&mut self) -> io::Result<()> {

@@ -5,6 +5,7 @@
 use super::persist::Loaded;
 use super::server::Now;
 use crate::config::Config;
+use crate::ds::relocate::Relocator;
 use crate::persist::Progress;
 use crate::persist::aof::growth::Growth;
 use crate::persist::aof::log::Commit;
@@ -19,7 +20,9 @@ use std::time::Duration;
 /// Memory figures, bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryUse {
-    /// Bytes the program holds, by the allocator's count.
+    /// Bytes the program holds, as [`Host::allocated`] says.
+    pub used: u64,
+    /// The same by the allocator's count, to which what its threads keep at hand belongs.
     pub allocated: u64,
     /// Bytes in pages the allocator uses.
     pub active: u64,
@@ -33,6 +36,15 @@ pub struct MemoryUse {
     pub rss: u64,
     /// Memory of the machine (or of the control group, if less).
     pub system: u64,
+}
+
+/// Blocks of memory that were looked at to be moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Relocations {
+    /// Those that were.
+    pub moved: u64,
+    /// Those that stayed where they are.
+    pub kept: u64,
 }
 
 /// How text is ordered.
@@ -332,6 +344,10 @@ pub trait Host: Debug {
     fn drops_pending(&self) -> u64;
     /// What blocks the thread for a time, for tests.
     fn sleeper(&self) -> fn(Duration);
+    /// Moves blocks of memory that lie badly; to be asked for anew for each slice of that.
+    fn relocator(&mut self) -> &mut dyn Relocator;
+    /// What it has done so far.
+    fn relocations(&self) -> Relocations;
     /// Gives free pages back to the system.
     ///
     /// # Errors

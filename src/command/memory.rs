@@ -188,7 +188,7 @@ fn stats(ctx: &mut Context<'_>) -> Outcome {
     let keyspace = &ctx.server.keyspace;
     let keys: usize = (0..keyspace.len()).map(|db| keyspace.db(db).len()).sum();
     let startup = ctx.server.startup_memory_bytes;
-    let used = memory.allocated;
+    let used = memory.used;
     let peak = ctx.server.stats.peak_memory_bytes.max(used);
     let dataset = used.saturating_sub(overhead.total);
     let net = used.saturating_sub(startup);
@@ -277,7 +277,7 @@ fn allocator(out: &mut Output, memory: MemoryUse) {
         ),
         ("allocator-rss.ratio", "allocator-rss.bytes", memory.resident, memory.active),
         ("rss-overhead.ratio", "rss-overhead.bytes", memory.rss, memory.resident),
-        ("fragmentation", "fragmentation.bytes", memory.rss, memory.allocated),
+        ("fragmentation", "fragmentation.bytes", memory.rss, memory.used),
     ] {
         out.text(ratio);
         out.double(num::ratio(part, whole));
@@ -288,11 +288,11 @@ fn allocator(out: &mut Output, memory: MemoryUse) {
 
 fn doctor(ctx: &mut Context<'_>) -> Outcome {
     let memory = ctx.server.host.memory();
-    let peak = ctx.server.stats.peak_memory_bytes.max(memory.allocated);
+    let peak = ctx.server.stats.peak_memory_bytes.max(memory.used);
     let clients = num::u64_of(overhead(ctx).clients);
     let per_client = clients / num::u64_of(ctx.server.sessions.len().max(1));
     let mut text = String::new();
-    if memory.allocated < EXAMINED_BYTES_MIN {
+    if memory.used < EXAMINED_BYTES_MIN {
         text.push_str("Hi Sam, less than 5 MB are in use: too little to find fault with.\n");
     } else {
         let findings = findings(memory, peak, per_client);
@@ -312,7 +312,7 @@ fn findings(memory: MemoryUse, peak: u64, bytes_per_client: u64) -> Vec<&'static
     let exceeds = |a: u64, b: u64| num::ratio(a, b) > 1.1 && a - b > FINDING_BYTES_MIN;
     let checks = [
         (
-            num::ratio(peak, memory.allocated) > 1.5,
+            num::ratio(peak, memory.used) > 1.5,
             "Peak: at some time much more memory was in use than now. The allocator may keep what \
              was freed; MEMORY PURGE gives it back.",
         ),

@@ -11,6 +11,7 @@ pub mod connection;
 pub mod context;
 pub mod cursor;
 pub mod debug;
+pub mod defrag;
 pub mod dispatch;
 pub mod effects;
 pub mod error;

@@ -2,10 +2,11 @@
 
 use super::host::{
     AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
-    Host, MemoryUse, NewFile, Write,
+    Host, MemoryUse, NewFile, Relocations, Write,
 };
 use super::persist::Loaded;
 use crate::config::{Config, Trigger};
+use crate::ds::relocate::{Nothing, Relocator};
 use crate::store::Keyspace;
 use std::any::Any;
 use std::io::{self, ErrorKind};
@@ -17,6 +18,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct QuietHost {
     facts: Facts,
+    relocator: Nothing,
 }
 
 fn nothing<T>() -> io::Result<T> {
@@ -88,6 +90,12 @@ impl Host for QuietHost {
     }
     fn sleeper(&self) -> fn(Duration) {
         |_| ()
+    }
+    fn relocator(&mut self) -> &mut dyn Relocator {
+        &mut self.relocator
+    }
+    fn relocations(&self) -> Relocations {
+        Relocations::default()
     }
     fn purge_memory(&mut self) -> io::Result<()> {
         nothing()

@@ -1,6 +1,7 @@
 //! The server's whole state: what the single thread owns.
 
 use super::buffers::ReplyBuffers;
+use super::defrag::Defragmentation;
 use super::effects::Effects;
 use super::eviction::Eviction;
 use super::host::Host;
@@ -101,6 +102,8 @@ pub struct Server {
     pub effects: Effects,
     /// How `maxmemory` is kept.
     pub eviction: Eviction,
+    /// How values are moved together in memory.
+    pub defragmentation: Defragmentation,
     /// Counters.
     pub stats: Stats,
     /// What took too long.
@@ -227,6 +230,7 @@ impl Server {
             pushes: Pushes::default(),
             effects: Effects::default(),
             eviction: Eviction::default(),
+            defragmentation: Defragmentation::default(),
             stats: Stats::default(),
             latency: LatencyMonitor::default(),
             attention,

@@ -8,7 +8,7 @@ use super::context::{Context, KeyHashes};
 use super::dispatch::{self, Flow};
 use super::host::{
     AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
-    Host, MemoryUse, NewFile, Write,
+    Host, MemoryUse, NewFile, Relocations, Write,
 };
 use super::persist::Loaded;
 use super::server::{Now, Server};
@@ -17,6 +17,8 @@ use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
 use crate::base::{num, quote};
 use crate::config::{Config, Trigger};
+use crate::ds::relocate::Relocator;
+use crate::ds::relocate::testing::Everything;
 use crate::persist::Progress;
 use crate::resp::OwnedArgs;
 use crate::resp::parse::Trust;
@@ -44,6 +46,8 @@ pub(crate) struct FakeHost {
     pub(crate) progress: Progress,
     /// Whether no file can be written.
     pub(crate) is_full: bool,
+    /// Moves everything, always.
+    pub(crate) relocator: Everything,
     /// What [`Host::allocated`] says next, the last of it from then on; without any 1 MiB.
     pub(crate) uses: VecDeque<u64>,
     /// What a load has brought.
@@ -54,7 +58,13 @@ pub(crate) struct FakeHost {
 
 impl Host for FakeHost {
     fn memory(&mut self) -> MemoryUse {
-        MemoryUse { allocated: 1 << 20, active: 2 << 20, resident: 3 << 20, ..MemoryUse::default() }
+        MemoryUse {
+            used: 1 << 20,
+            allocated: 1 << 20,
+            active: 2 << 20,
+            resident: 3 << 20,
+            ..MemoryUse::default()
+        }
     }
     fn allocated(&mut self) -> u64 {
         let next = self.uses.front().copied().unwrap_or(1 << 20);
@@ -137,6 +147,12 @@ impl Host for FakeHost {
     }
     fn sleeper(&self) -> fn(Duration) {
         |_| ()
+    }
+    fn relocator(&mut self) -> &mut dyn Relocator {
+        &mut self.relocator
+    }
+    fn relocations(&self) -> Relocations {
+        Relocations { moved: self.relocator.moved(), kept: 0 }
     }
     fn purge_memory(&mut self) -> io::Result<()> {
         Ok(())

@@ -80,6 +80,8 @@ pub enum Trigger {
     AllocatorThread,
     /// Evict keys if more memory is in use than the new limit.
     MemoryLimit,
+    /// Begin or end to move values together in memory.
+    Defragmentation,
     /// Disconnect clients that take more memory together than the new limit.
     ClientMemoryLimit,
 }
@@ -106,8 +108,6 @@ pub enum Capability {
     Tracking,
     /// Cluster.
     Cluster,
-    /// Active defragmentation.
-    Defragmentation,
     /// Modules.
     Modules,
     /// Replication.
@@ -135,7 +135,6 @@ impl Capability {
             Capability::AppendOnlyFile => "the append-only file",
             Capability::Tracking => "client-side caching",
             Capability::Cluster => "cluster mode",
-            Capability::Defragmentation => "active defragmentation",
             Capability::Modules => "modules",
             Capability::Replication => "replication",
             Capability::Scripting => "scripting",

@@ -145,19 +145,11 @@ pub(super) fn loose_integer(text: &[u8]) -> Option<i64> {
 }
 
 /// `yes` or `no`.
-pub(super) struct YesNo {
-    /// Why `yes` is refused, where it is.
-    refusal: Option<&'static str>,
-}
+pub(super) struct YesNo;
 
 /// A switch.
 pub(super) const fn yes_no() -> YesNo {
-    YesNo { refusal: None }
-}
-
-/// A switch that cannot be switched on, for this reason.
-pub(super) const fn only_no(refusal: &'static str) -> YesNo {
-    YesNo { refusal: Some(refusal) }
+    YesNo
 }
 
 impl Kind for YesNo {
@@ -171,10 +163,7 @@ impl Kind for YesNo {
         if !arg.eq_ignore_ascii_case(b"yes") {
             return Err(Reason::NotYesNo);
         }
-        match self.refusal {
-            None => Ok(true),
-            Some(refusal) => Err(Reason::Rule(refusal)),
-        }
+        Ok(true)
     }
 
     fn print(&self, value: &Self::Value, out: &mut Vec<u8>) {

@@ -53,10 +53,6 @@ pub(super) fn announced_nodename(name: &[u8]) -> Result<(), Reason> {
     Err(Reason::Rule("Announced human node name contained invalid character"))
 }
 
-/// The beginning is what tools look for.
-pub(super) const NO_DEFRAGMENTATION: &str =
-    "Active defragmentation cannot be enabled: this version of the server is without it";
-
 /// The template must name known variables and yield a title even where the optional ones, the
 /// given title and the mode, are empty.
 pub(super) fn proc_title_template(template: &[u8]) -> Result<(), Reason> {

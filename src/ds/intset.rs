@@ -15,6 +15,7 @@
 #![expect(unsafe_code, reason = "a packed layout in raw memory behind one pointer")]
 
 use super::entry::Thin;
+use super::relocate::{self, Relocator};
 use super::size_class::size_class;
 use crate::base::num;
 use crate::base::rng::Rng;
@@ -359,6 +360,15 @@ impl IntSet {
     /// Bytes of the allocation.
     pub fn memory_bytes(&self) -> usize {
         size_class(size(self.encoding(), self.len()))
+    }
+
+    /// Moves the allocation.
+    pub fn relocate(&mut self, to: &mut dyn Relocator) {
+        let layout = layout(self.encoding(), self.len());
+        // SAFETY: the set owns its block, allocated with the layout of its header's numbers (the
+        // module's invariant); it is borrowed exclusively, and the address is kept here alone.
+        let moved = unsafe { relocate::block(self.start(), layout, to) };
+        self.set_start(moved);
     }
 
     #[inline]

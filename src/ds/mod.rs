@@ -8,6 +8,7 @@ pub mod listpack;
 pub mod lzf;
 pub mod quicklist;
 pub mod rax;
+pub mod relocate;
 pub mod size_class;
 pub mod skiplist;
 pub mod unlzf;

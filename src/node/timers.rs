@@ -62,6 +62,9 @@ impl Node {
         if self.server.eviction.is_running {
             return 0;
         }
+        if self.server.config.activedefrag {
+            wait_ms = wait_ms.min(self.server.defragment());
+        }
         if self.server.effects.wanted()
             && let Some(log_ms) = self.server.log_wait_ms()
         {

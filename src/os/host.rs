@@ -3,6 +3,7 @@
 use super::affinity::{self, CpuList};
 use super::aof::AppendLog;
 use super::child::{Children, Reporter};
+use super::defrag::Defragmenter;
 use super::listen::Listener;
 use super::load::{self, Load, Outcome};
 use super::memory::{self, BackgroundPurge, Control};
@@ -17,10 +18,11 @@ use super::{crash, errno, listen, locale, log, options, rlimit, signal, title};
 use crate::base::num;
 use crate::command::host::{
     self, AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts,
-    Forked, Host, MemoryUse, Sync,
+    Forked, Host, MemoryUse, Relocations, Sync,
 };
 use crate::command::persist::Loaded;
 use crate::config::{Config, Trigger};
+use crate::ds::relocate::Relocator;
 use crate::persist::Progress;
 use crate::store::Keyspace;
 use mio::Registry;
@@ -38,6 +40,7 @@ pub struct Machine {
     registry: Registry,
     listeners: Listeners,
     reclaimer: Reclaimer,
+    defragmenter: Defragmenter,
     oom: OomAdjuster,
     oom_setting: (OomMode, OomScores),
     title: Option<ProcessTitle>,
@@ -81,6 +84,7 @@ impl Machine {
             registry: parts.registry,
             listeners: parts.listeners,
             reclaimer: Reclaimer::start()?,
+            defragmenter: Defragmenter::default(),
             oom: OomAdjuster::new(),
             oom_setting: options::oom(config),
             title: parts.title,
@@ -214,6 +218,7 @@ impl Host for Machine {
     fn memory(&mut self) -> MemoryUse {
         let stats = memory::allocator_stats();
         MemoryUse {
+            used: memory::used_memory(),
             allocated: stats.allocated,
             active: stats.active,
             resident: stats.resident,
@@ -284,7 +289,8 @@ impl Host for Machine {
             | Trigger::AppendOnly
             | Trigger::AppendSync
             | Trigger::MemoryLimit
-            | Trigger::ClientMemoryLimit => {}
+            | Trigger::ClientMemoryLimit
+            | Trigger::Defragmentation => {}
         }
         Ok(())
     }
@@ -400,6 +406,15 @@ impl Host for Machine {
 
     fn sleeper(&self) -> fn(Duration) {
         std::thread::sleep
+    }
+
+    fn relocator(&mut self) -> &mut dyn Relocator {
+        self.defragmenter.begin_slice();
+        &mut self.defragmenter
+    }
+
+    fn relocations(&self) -> Relocations {
+        Relocations { moved: self.defragmenter.moved(), kept: self.defragmenter.kept() }
     }
 
     fn purge_memory(&mut self) -> io::Result<()> {

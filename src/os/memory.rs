@@ -63,6 +63,12 @@ pub fn settle_thread() {
     SETTLED.fetch_add(net - SETTLED_HERE.replace(net), Ordering::Relaxed);
 }
 
+/// Gives back what the allocator keeps at hand for this thread.
+pub fn flush_thread_cache() {
+    // It fails only where there is no cache.
+    let _ = void_control(c"thread.tcache.flush");
+}
+
 /// The allocator's statistics, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AllocatorStats {

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config_file;
 pub mod crash;
 pub mod daemon;
+pub mod defrag;
 pub mod errno;
 pub mod host;
 pub mod kernel;

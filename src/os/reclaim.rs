@@ -32,6 +32,8 @@ impl Reclaimer {
             let _stack = AlternateStack::install();
             for garbage in receiver {
                 drop(garbage);
+                // Nothing is allocated here: what the thread keeps at hand serves nobody.
+                memory::flush_thread_cache();
                 memory::settle_thread();
                 counter.fetch_sub(1, Ordering::Relaxed);
             }

@@ -5,6 +5,7 @@ mod access;
 mod awaited;
 mod collections;
 mod db;
+mod defrag;
 mod events;
 mod evict;
 mod expire;
@@ -18,6 +19,7 @@ pub use access::{AccessPolicy, lfu_decayed, lfu_initial, lfu_touched};
 pub use awaited::Awaited;
 pub use collections::WrongType;
 pub use db::Db;
+pub use defrag::Slice;
 pub use events::{Event, Happened, KeyEvents};
 pub use removed::{Removals, Removed, What, Why};
 
@@ -123,6 +125,8 @@ pub struct Keyspace {
     expire_fields_db: usize,
     /// Keys found that may be evicted next.
     evictor: evict::Evictor,
+    /// Where defragmentation is.
+    walk: defrag::Walk,
     /// Keys that clients wait for.
     pub awaited: Awaited,
     /// What expired.
@@ -158,6 +162,7 @@ impl Keyspace {
             expire_db: 0,
             expire_fields_db: 0,
             evictor: evict::Evictor::default(),
+            walk: defrag::Walk::default(),
             awaited: Awaited::default(),
             removals: Removals::default(),
             events: KeyEvents::default(),

@@ -9,6 +9,7 @@
 
 pub mod hash;
 pub mod list;
+mod relocate;
 pub mod set;
 pub mod sorted_set;
 pub mod stream;
@@ -21,6 +22,7 @@ use crate::ds::entry::{self, thin_payload};
 pub use entry::NewValue;
 pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
+pub use relocate::{Cursor, relocate};
 pub use set::{Set, SetRef};
 pub use sorted_set::{SortedSet, SortedSetRef};
 pub use stream::Stream;

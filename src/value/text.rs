@@ -1,5 +1,6 @@
 //! A string too long to embed.
 
+use crate::ds::relocate::{Relocator, vector};
 use crate::ds::size_class::size_class;
 use bytes::Bytes;
 
@@ -40,6 +41,14 @@ impl Text {
         match self {
             Self::Owned(bytes) => bytes,
             Self::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Moves the buffer. One that replies may share is large, and so has pages of its own.
+    pub fn relocate(&mut self, to: &mut dyn Relocator) {
+        match self {
+            Self::Owned(bytes) => vector(bytes, to),
+            Self::Shared(_) => {}
         }
     }
 

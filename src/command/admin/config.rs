@@ -191,6 +191,7 @@ impl Server {
             // The password is looked at whenever a client has not proven that it knows it.
             Trigger::RequirePass => {}
             Trigger::MemoryLimit => self.follow_memory_limit(),
+            Trigger::Defragmentation => self.follow_defragmentation(),
             Trigger::ClientMemoryLimit => self.follow_client_memory_limit(),
             Trigger::AppendOnly => return self.switch_log(),
             Trigger::AppendSync => {
@@ -221,6 +222,7 @@ fn reset_stat(ctx: &mut Context<'_>) -> Outcome {
     server.keyspace.expired = 0;
     server.keyspace.evicted = 0;
     server.eviction.reset_times();
+    server.defragmentation.reset();
     server.keyspace.expired_stale_percent = 0.0;
     ctx.ok()
 }

@@ -95,7 +95,7 @@ pub(super) fn clients(report: &mut Report<'_>) {
 
 pub(super) fn memory(report: &mut Report<'_>) {
     let server = report.server;
-    let used = report.memory.allocated;
+    let used = report.memory.used;
     let peak = server.stats.peak_memory_bytes.max(used);
     let startup = server.startup_memory_bytes;
     let overhead = overhead_bytes(report);
@@ -131,7 +131,7 @@ pub(super) fn memory(report: &mut Report<'_>) {
         ("mem_aof_buffer", &server.log_buffer_bytes()),
         ("mem_allocator", &server.host.facts().allocator),
         ("mem_overhead_db_hashtable_rehashing", &0),
-        ("active_defrag_running", &0),
+        ("active_defrag_running", &server.defragmentation.percent()),
         ("lazyfree_pending_objects", &server.host.drops_pending()),
         ("lazyfreed_objects", &server.stats.lazy_freed),
     ]);
@@ -182,8 +182,8 @@ fn fragmentation(report: &mut Report<'_>) {
         ("allocator_rss_bytes", &difference(memory.resident, memory.active)),
         ("rss_overhead_ratio", &ratio(memory.rss, memory.resident)),
         ("rss_overhead_bytes", &difference(memory.rss, memory.resident)),
-        ("mem_fragmentation_ratio", &ratio(memory.rss, memory.allocated)),
-        ("mem_fragmentation_bytes", &difference(memory.rss, memory.allocated)),
+        ("mem_fragmentation_ratio", &ratio(memory.rss, memory.used)),
+        ("mem_fragmentation_bytes", &difference(memory.rss, memory.used)),
     ]);
     report.field("mem_not_counted_for_evict", report.server.uncounted_bytes());
     report.zeros(&["mem_replication_backlog", "mem_total_replication_buffers"]);
@@ -276,15 +276,10 @@ pub(super) fn stats(report: &mut Report<'_>) {
     ]);
     report.field("latest_fork_usec", report.server.persistence.last_fork_us);
     report.field("total_forks", report.server.persistence.forks);
+    defragmentation(report);
     report.zeros(&[
         "migrate_cached_sockets",
         "slave_expires_tracked_keys",
-        "active_defrag_hits",
-        "active_defrag_misses",
-        "active_defrag_key_hits",
-        "active_defrag_key_misses",
-        "total_active_defrag_time",
-        "current_active_defrag_time",
         "tracking_total_keys",
         "tracking_total_items",
         "tracking_total_prefixes",
@@ -314,6 +309,19 @@ pub(super) fn stats(report: &mut Report<'_>) {
 
 fn command_us(commands: &CommandTable) -> u64 {
     commands.iter().map(|(_, command)| command.stats.nanos).sum::<u64>() / 1000
+}
+
+fn defragmentation(report: &mut Report<'_>) {
+    let state = &report.server.defragmentation;
+    let (current_ns, total_ns) = state.worked_ns((report.server.ticks)());
+    report.fields(&[
+        ("active_defrag_hits", &state.hits),
+        ("active_defrag_misses", &state.misses),
+        ("active_defrag_key_hits", &state.key_hits),
+        ("active_defrag_key_misses", &state.key_misses),
+        ("total_active_defrag_time", &(total_ns / 1_000_000)),
+        ("current_active_defrag_time", &(current_ns / 1_000_000)),
+    ]);
 }
 
 fn traffic(report: &mut Report<'_>) {

@@ -53,32 +53,30 @@ Memory {
     "jemalloc-bg-thread" jemalloc_bg_thread: bool = true, yes_no(), Then(Trigger::AllocatorThread), Live;
 
     /// Moves values together in memory when freeing has left many holes.
-    "activedefrag" activedefrag: bool = false, only_no(rules::NO_DEFRAGMENTATION), Free,
-        Later(Defragmentation);
+    "activedefrag" activedefrag: bool = false, yes_no(),
+        Then(Trigger::Defragmentation), Live;
 
     /// Bytes of waste below which defragmentation does not start.
     "active-defrag-ignore-bytes" active_defrag_ignore_bytes: u64 = 100 << 20,
-        memory(1, LONG_MAX), Free, Later(Defragmentation);
+        memory(1, LONG_MAX), Free, Live;
 
     /// Percentage of waste at which defragmentation starts.
     "active-defrag-threshold-lower" active_defrag_threshold_lower: u32 = 10, integer(0, 1000),
-        Free, Later(Defragmentation);
+        Free, Live;
 
     /// Percentage of waste at which defragmentation makes its greatest effort.
     "active-defrag-threshold-upper" active_defrag_threshold_upper: u32 = 100, integer(0, 1000),
-        Free, Later(Defragmentation);
+        Free, Live;
 
     /// Least effort, as a percentage of CPU.
-    "active-defrag-cycle-min" active_defrag_cycle_min: u32 = 1, integer(1, 99), Free,
-        Later(Defragmentation);
+    "active-defrag-cycle-min" active_defrag_cycle_min: u32 = 1, integer(1, 99), Free, Live;
 
     /// Greatest effort, as a percentage of CPU.
-    "active-defrag-cycle-max" active_defrag_cycle_max: u32 = 25, integer(1, 99), Free,
-        Later(Defragmentation);
+    "active-defrag-cycle-max" active_defrag_cycle_max: u32 = 25, integer(1, 99), Free, Live;
 
     /// Values with more elements than this are moved in several steps.
     "active-defrag-max-scan-fields" active_defrag_max_scan_fields: u64 = 1000,
-        integer(1, LONG_MAX), Free, Later(Defragmentation);
+        integer(1, LONG_MAX), Free, Live;
 }
 
 Keyspace {

@@ -13,6 +13,7 @@
 
 use super::Mark;
 use crate::base::num;
+use crate::ds::relocate::{self, Relocator};
 use std::ptr::NonNull;
 
 /// Items a bucket holds when it has no child.
@@ -224,6 +225,17 @@ impl Bucket {
         let slot = self.taken().last()?;
         self.hide(slot);
         Some((self.words[slot], self.tag(slot)))
+    }
+
+    /// Moves the child, if there is one.
+    #[inline]
+    pub(super) fn relocate_child(&mut self, to: &mut dyn Relocator) {
+        if self.control & CHAINED == 0 {
+            return;
+        }
+        let mut child = self.unlink().expect("it is chained");
+        relocate::boxed(&mut child, to);
+        self.link(child);
     }
 
     /// Makes `child` this bucket's child; slot 6 must be free.

@@ -19,6 +19,7 @@
 
 use super::{Item, Ref};
 use crate::base::num;
+use crate::ds::relocate::{self, Relocator};
 use crate::ds::size_class::size_class;
 use bytes::Bytes;
 use std::alloc::{self, Layout};
@@ -249,6 +250,25 @@ impl Field {
             None => NewValue::Copied(self.value()),
         };
         Field::new(self.name(), value, self.expiry())
+    }
+
+    /// Moves the allocations, but for the bytes of a value that lives elsewhere.
+    pub fn relocate(&mut self, to: &mut dyn Relocator) {
+        let layout = self.shape().layout();
+        // SAFETY: the field owns its block, whose size is the class of its shape (the module's
+        // invariant); it is borrowed exclusively, and the address is kept here alone.
+        self.0 = unsafe { relocate::block(self.0, layout, to) };
+        if let Place::Elsewhere { at } = self.find_value() {
+            let pointer = self.elsewhere_pointer(at);
+            // SAFETY: the box was leaked in `write_value`; what lies there is written again below.
+            let mut elsewhere = unsafe { Box::from_raw(pointer.as_ptr()) };
+            relocate::boxed(&mut elsewhere, to);
+            let address = NonNull::from(Box::leak(elsewhere));
+            // SAFETY: the pointer begins within the allocation.
+            let place = unsafe { self.0.add(at) };
+            // SAFETY: the header says that a pointer lies there, at any alignment.
+            unsafe { place.cast::<Elsewhere>().write_unaligned(address) };
+        }
     }
 
     /// Bytes of memory, those of a value that lives elsewhere included.

@@ -5,6 +5,7 @@
 //! which nothing was ever marked are not allocated.
 
 use super::segments::{SEGMENT, SEGMENT_SHIFT};
+use crate::ds::relocate::{self, Relocator};
 
 const WORDS: usize = SEGMENT / 64;
 const _: () = assert!(WORDS == 64, "a summary is one word");
@@ -82,6 +83,14 @@ impl Marks {
         if segments < self.segments.len() {
             self.segments.truncate(segments);
             self.segments.shrink_to(2 * segments);
+        }
+    }
+
+    /// Moves the blocks and the list of them.
+    pub(super) fn relocate(&mut self, to: &mut dyn Relocator) {
+        relocate::vector(&mut self.segments, to);
+        for words in self.segments.iter_mut().filter_map(|block| block.words.as_mut()) {
+            relocate::boxed(words, to);
         }
     }
 

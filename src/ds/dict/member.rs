@@ -5,6 +5,7 @@
 
 use super::Item;
 use crate::base::num;
+use crate::ds::relocate::{self, Relocator};
 use std::alloc::{self, Layout};
 use std::ptr::NonNull;
 
@@ -54,6 +55,14 @@ impl Member {
     pub fn as_bytes(&self) -> &[u8] {
         // SAFETY: `self` owns the allocation and is borrowed as long as the result.
         unsafe { Member::key_of(self.0) }
+    }
+
+    /// Moves the allocation.
+    pub fn relocate(&mut self, to: &mut dyn Relocator) {
+        let layout = layout(self.as_bytes().len());
+        // SAFETY: the member owns its block, allocated in `new` with the layout of this length; it is
+        // borrowed exclusively, and the address is kept here alone.
+        self.0 = unsafe { relocate::block(self.0, layout, to) };
     }
 
     /// Bytes asked of the allocator.

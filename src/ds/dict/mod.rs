@@ -22,6 +22,7 @@ pub mod field;
 mod hash_bits;
 mod marks;
 mod member;
+mod relocate;
 mod resize;
 mod segments;
 mod slot;

@@ -10,6 +10,7 @@
 use super::bucket::Bucket;
 use super::hash_bits::Window;
 use crate::base::num;
+use crate::ds::relocate::{self, Relocator};
 use std::alloc::{self, Layout};
 use std::ptr::NonNull;
 
@@ -159,6 +160,21 @@ impl Segments {
         while self.capacity > 0 {
             self.release_last();
         }
+    }
+
+    /// Moves the segments that are small enough for that to make sense, all but the full-sized ones,
+    /// and the directory. Nobody may keep the address of a bucket.
+    pub(super) fn relocate(&mut self, to: &mut dyn Relocator) {
+        relocate::vector(&mut self.directory, to);
+        if self.capacity == 0 {
+            return;
+        }
+        let base = (self.capacity - 1) & !(SEGMENT - 1);
+        let layout = layout(self.capacity - base);
+        let last = self.directory.last_mut().unwrap_or(&mut self.first);
+        // SAFETY: the last segment has this many buckets and is ours; it is borrowed exclusively, and
+        // its address is kept here alone, or in the directory.
+        *last = unsafe { relocate::block(last.cast(), layout, to) }.cast();
     }
 
     fn set_count(&mut self, count: usize) {

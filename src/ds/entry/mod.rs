@@ -31,6 +31,7 @@ pub use payload::{Payload, PayloadMut, Thin};
 
 use crate::base::num;
 use crate::ds::dict::{self, Item};
+use crate::ds::relocate::{self, Relocator};
 use crate::ds::size_class::size_class;
 
 /// Longest value kept inside the entry, bytes.
@@ -456,6 +457,15 @@ impl<P: Payload> Entry<P> {
         self.write_word(self.shape().word_at(), word);
         let header = self.header_mut();
         header.access_kind = (header.access_kind & ACCESS_MASK) | (u32::from(kind) << 24);
+    }
+
+    /// Moves this allocation, not a payload's own.
+    #[inline]
+    pub fn relocate(&mut self, to: &mut dyn Relocator) {
+        let layout = self.shape().layout();
+        // SAFETY: the entry owns its block, allocated with the layout of the same shape class (the
+        // module's invariant); it is borrowed exclusively, and the address is kept here alone.
+        self.start = unsafe { relocate::block(self.start, layout, to) };
     }
 
     /// Bytes of this allocation; a payload's own are not counted.

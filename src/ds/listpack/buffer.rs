@@ -11,6 +11,7 @@ use std::ptr::{self, NonNull};
 use super::Listpack;
 use crate::base::num;
 use crate::ds::entry::Thin;
+use crate::ds::relocate::{self, Relocator};
 use crate::ds::size_class::size_class;
 
 /// Bytes of the total length.
@@ -80,6 +81,15 @@ impl Buffer {
     #[inline]
     fn start(&self) -> NonNull<u8> {
         NonNull::with_exposed_provenance(self.0)
+    }
+
+    /// Moves the allocation.
+    pub(super) fn relocate(&mut self, to: &mut dyn Relocator) {
+        let layout = layout(self.total());
+        // SAFETY: the buffer owns its block, whose size is the class of what is in use (the module's
+        // invariant); it is borrowed exclusively, and the address is kept here alone.
+        let moved = unsafe { relocate::block(self.start(), layout, to) };
+        self.0 = moved.expose_provenance();
     }
 
     /// How many bytes are in use.

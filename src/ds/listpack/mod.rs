@@ -29,6 +29,7 @@ pub use element::{Digits, Element, INTEGER_TEXT_LEN_MAX, Needle, encoded_len};
 pub use walk::{Iter, RevIter};
 
 use crate::base::num;
+use crate::ds::relocate::Relocator;
 
 /// Bytes in front of the first element.
 const HEADER_LEN: usize = 6;
@@ -124,6 +125,11 @@ impl Listpack {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.buffer.total()
+    }
+
+    /// Moves the allocation.
+    pub fn relocate(&mut self, to: &mut dyn Relocator) {
+        self.buffer.relocate(to);
     }
 
     /// Bytes asked of the allocator.

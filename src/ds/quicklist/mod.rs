@@ -14,6 +14,7 @@ mod node;
 mod read;
 
 use crate::ds::listpack::{Element, Listpack};
+use crate::ds::relocate::{self, Relocator};
 pub use fill::Fill;
 use node::Node;
 pub use node::{Form, NodeBytes};
@@ -22,6 +23,8 @@ use std::collections::VecDeque;
 pub use edit::remove_from_packed;
 pub use read::{Direction, visit_packed};
 
+/// Tables of more nodes have pages of their own, and are not moved.
+const TABLE_MOVED_MAX: usize = 512;
 /// Most elements of a node, however many are allowed.
 const NODE_COUNT_MAX: u32 = (1 << 15) - 1;
 
@@ -172,6 +175,16 @@ impl Quicklist {
         let bytes: usize = self.nodes.iter().take(sampled).map(Node::allocated_bytes).sum();
         let nodes = (bytes * self.nodes.len()).checked_div(sampled).unwrap_or(0);
         size_of::<Self>() + self.nodes.capacity() * size_of::<Node>() + nodes
+    }
+
+    /// Moves what node number `from` has allocated, with 0 the table of nodes first, and returns the
+    /// number of the next one; `None` at the end.
+    pub fn relocate_node(&mut self, from: usize, to: &mut dyn Relocator) -> Option<usize> {
+        if from == 0 && self.nodes.capacity() <= TABLE_MOVED_MAX {
+            relocate::queue(&mut self.nodes, to);
+        }
+        self.nodes.get_mut(from)?.relocate(to);
+        Some(from + 1)
     }
 
     /// Bytes and number of the elements, if they are in one node that is a listpack.

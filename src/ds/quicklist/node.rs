@@ -5,6 +5,7 @@ use super::{Direction, Fill};
 use crate::base::num;
 use crate::ds::listpack::{Element, Listpack, Needle};
 use crate::ds::lzf;
+use crate::ds::relocate::{self, Relocator};
 use std::borrow::Cow;
 
 /// Nodes of fewer bytes are not compressed.
@@ -91,6 +92,18 @@ impl Node {
         let mut listpack = Listpack::new();
         listpack.push_back(text);
         Self { body: Body::Packed(listpack), count: 1 }
+    }
+
+    /// Moves what the node has allocated.
+    pub(super) fn relocate(&mut self, to: &mut dyn Relocator) {
+        match &mut self.body {
+            Body::Packed(listpack) => listpack.relocate(to),
+            Body::Plain(bytes) => relocate::boxed_bytes(bytes, to),
+            Body::Squeezed(squeezed) => {
+                relocate::boxed(squeezed, to);
+                relocate::boxed_bytes(&mut squeezed.lzf, to);
+            }
+        }
     }
 
     /// Number of elements.

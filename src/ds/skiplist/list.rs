@@ -24,8 +24,8 @@ const HEIGHT_BITS: u32 = 2;
 
 /// An ordered index of items that a dict owns.
 pub(super) struct List {
-    head: Ptr,
-    len: usize,
+    pub(super) head: Ptr,
+    pub(super) len: usize,
     /// Bytes of all nodes.
     node_bytes: usize,
     /// Towers built so far, which makes the heights of towers independent.
@@ -36,13 +36,14 @@ pub(super) struct List {
 /// node.
 #[derive(Clone, Copy)]
 pub(super) struct Path {
-    steps: [Step; HEIGHT_MAX],
+    pub(super) steps: [Step; HEIGHT_MAX],
 }
 
 #[derive(Clone, Copy)]
-struct Step {
-    node: Ptr,
-    rank: usize,
+pub(super) struct Step {
+    pub(super) node: Ptr,
+    /// Entries before that node.
+    pub(super) rank: usize,
 }
 
 /// A place in the list: an entry, or the end of the last node.
@@ -105,7 +106,7 @@ impl List {
     }
 
     #[inline]
-    fn node_mut(&mut self, node: Ptr) -> NodeMut<'_> {
+    pub(super) fn node_mut(&mut self, node: Ptr) -> NodeMut<'_> {
         // SAFETY: as in `node`, and the list is borrowed exclusively.
         unsafe { node.view_mut() }
     }
@@ -126,7 +127,7 @@ impl List {
     }
 
     #[inline]
-    fn link_mut(&mut self, node: Ptr, level: usize) -> &mut Link {
+    pub(super) fn link_mut(&mut self, node: Ptr, level: usize) -> &mut Link {
         self.node_mut(node).into_link(level)
     }
 
@@ -183,7 +184,7 @@ impl List {
     }
 
     /// The path to the entry of this rank, by the same rule.
-    fn path_to_rank(&self, rank: usize) -> Path {
+    pub(super) fn path_to_rank(&self, rank: usize) -> Path {
         let start = Step { node: self.head, rank: 0 };
         let mut path = Path { steps: [start; HEIGHT_MAX] };
         let mut at = start;

@@ -16,6 +16,7 @@ mod check;
 mod iter;
 mod list;
 mod node;
+mod relocate;
 mod scored;
 mod target;
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! read. A node fills one size class of the allocator, whatever its height.
 
 use crate::base::num;
+use crate::ds::relocate::Relocator;
 use std::alloc::{self, Layout};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -107,6 +108,30 @@ impl Ptr {
         // SAFETY: allocated with this layout; height and capacity never change.
         unsafe { alloc::dealloc(self.0.as_ptr().cast(), layout) };
         layout.size()
+    }
+
+    /// Whether the node should be moved.
+    ///
+    /// # Safety
+    /// The node lives.
+    pub(super) unsafe fn is_worth_moving(self, to: &mut dyn Relocator) -> bool {
+        // SAFETY: the node lives, says the caller.
+        let header = unsafe { self.0.read() };
+        let layout = layout(usize::from(header.height), usize::from(header.capacity));
+        to.is_worth_moving(self.0.cast(), layout)
+    }
+
+    /// Moves the node and returns its new address.
+    ///
+    /// # Safety
+    /// The node lives, and its old address is not used any more: the caller replaces it wherever it is
+    /// kept.
+    pub(super) unsafe fn relocate(self, to: &mut dyn Relocator) -> Ptr {
+        // SAFETY: the node lives, says the caller.
+        let header = unsafe { self.0.read() };
+        let layout = layout(usize::from(header.height), usize::from(header.capacity));
+        // SAFETY: allocated with this layout; the rest is our own contract.
+        Ptr(unsafe { to.relocate(self.0.cast(), layout) }.cast())
     }
 
     /// Starts loading the node's header, first links and scores.
@@ -291,6 +316,14 @@ impl<'a> NodeMut<'a> {
         let (scores, _) = self.columns();
         // SAFETY: the entry exists.
         unsafe { scores.add(index).write(score) };
+    }
+
+    /// Replaces the address of an entry's item.
+    pub(super) fn set_item(&mut self, index: usize, item: Raw) {
+        assert!(index < self.view().len());
+        let (_, items) = self.columns();
+        // SAFETY: the entry exists.
+        unsafe { items.add(index).write(item) };
     }
 
     /// Adds an entry before the one at `index`. There must be room.

@@ -9,6 +9,7 @@
 
 use crate::base::num;
 use crate::ds::dict::Item;
+use crate::ds::relocate::Relocator;
 use std::alloc::{self, Layout};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -79,6 +80,19 @@ impl Scored {
     pub(super) fn set_score(&mut self, score: f64) {
         // SAFETY: `self` owns the allocation, exclusively borrowed, which begins with the score.
         unsafe { self.0.cast::<f64>().write(score) };
+    }
+
+    /// Whether the allocation should be moved.
+    pub(super) fn is_worth_moving(&self, to: &mut dyn Relocator) -> bool {
+        to.is_worth_moving(self.0, layout(self.member().len()))
+    }
+
+    /// Moves the allocation. Whoever keeps its address, as the list does, must be told.
+    pub(super) fn relocate(&mut self, to: &mut dyn Relocator) {
+        let layout = layout(self.member().len());
+        // SAFETY: it owns its block, allocated in `new` with the layout of this length, and is borrowed
+        // exclusively; the set that holds it replaces the address that its list keeps.
+        self.0 = unsafe { to.relocate(self.0, layout) };
     }
 
     /// Bytes asked of the allocator.

@@ -10,6 +10,7 @@ use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
 use crate::ds::dict::field::FieldRef;
 use crate::ds::dict::{Dict, Entry, Field, Iter, Loader, Mark, Ref};
+use crate::ds::relocate::Relocator;
 #[cfg(any(test, fuzzing))]
 use std::collections::BTreeSet;
 
@@ -93,6 +94,15 @@ impl Table {
     /// All fields.
     pub fn iter(&self) -> Iter<'_, Field> {
         self.fields.iter()
+    }
+
+    /// Moves what a bucket of the table has allocated; 0 starts, and 0 is the end. The deadlines stay
+    /// where they are.
+    pub fn relocate_bucket(&mut self, cursor: u64, to: &mut dyn Relocator) -> u64 {
+        if cursor == 0 {
+            self.fields.relocate_table(to);
+        }
+        self.fields.relocate_bucket(cursor, to, |field, to| field.relocate(to))
     }
 
     /// Calls `f` for some fields and returns where to go on, see [`Dict::scan`].
