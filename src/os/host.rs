@@ -225,7 +225,7 @@ impl Host for Machine {
             retained: stats.retained,
             muzzy: stats.muzzy,
             rss: memory::rss_bytes(),
-            system: sysinfo::total_memory_bytes(),
+            system: sysinfo::available_memory_bytes(),
         }
     }
 

@@ -185,6 +185,7 @@ fn prepare_process(config: &mut Config) -> Result<String, StartError> {
     config.maxclients = u32::try_from(maxclients).unwrap_or(config.maxclients);
     let huge_pages = if config.disable_thp { HugePages::Disable } else { HugePages::Keep };
     kernel::prepare_memory(huge_pages);
+    note_memory_limit(config);
     let source = clock::init();
     tracing::info!("monotonic clock: {}", source.describe());
     if let Err(reason) = host::set_background_purge(config) {
@@ -197,6 +198,22 @@ fn prepare_process(config: &mut Config) -> Result<String, StartError> {
         crash::set(CrashLog::On)?;
     }
     Ok(source.describe())
+}
+
+/// Says how much memory a control group leaves to the server, and whether `maxmemory` fits in.
+fn note_memory_limit(config: &Config) {
+    let available = sysinfo::available_memory_bytes();
+    if available < sysinfo::total_memory_bytes() {
+        tracing::info!(bytes = available, "A control group limits the memory of this process");
+    }
+    if config.maxmemory > available {
+        tracing::warn!(
+            maxmemory = config.maxmemory,
+            available,
+            "maxmemory is more than the memory there is: the system may end the server before it \
+             evicts a key"
+        );
+    }
 }
 
 /// What [`build`] is given besides the configuration.

@@ -101,6 +101,12 @@ pub fn memory_limit_bytes() -> Option<u64> {
     memory_limit_in(Path::new("/sys/fs/cgroup"), &groups)
 }
 
+/// Physical memory of the machine, or what a control group leaves of it, bytes.
+pub fn available_memory_bytes() -> u64 {
+    let machine = total_memory_bytes();
+    memory_limit_bytes().map_or(machine, |limit| limit.min(machine))
+}
+
 /// The limit among `groups` (the text of `/proc/self/cgroup`), whose tree is mounted at `mount`.
 /// Version 2 has one tree with `memory.max`, version 1 a tree for memory alone.
 fn memory_limit_in(mount: &Path, groups: &str) -> Option<u64> {

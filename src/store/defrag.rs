@@ -40,13 +40,6 @@ pub struct Slice {
     pub is_complete: bool,
 }
 
-impl Slice {
-    fn count(&mut self, has_moved: bool) {
-        self.moved_keys += u64::from(has_moved);
-        self.unmoved_keys += u64::from(!has_moved);
-    }
-}
-
 impl Keyspace {
     /// Goes on with the walk until `out_of_time` says so, or to its end. Values of more than
     /// `elements_at_once` elements are moved in steps.
@@ -98,7 +91,9 @@ impl Keyspace {
                     cursor = next;
                 }
             }
-            slice.count(to.moved() != before);
+            let has_moved = to.moved() != before;
+            slice.moved_keys += u64::from(has_moved);
+            slice.unmoved_keys += u64::from(!has_moved);
         });
         if *cursor == 0 {
             *db += 1;
