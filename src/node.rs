@@ -11,6 +11,8 @@ mod connection_tests;
 #[cfg(test)]
 mod cut_tests;
 mod members;
+#[cfg(test)]
+mod stream_tests;
 mod timers;
 mod waits;
 

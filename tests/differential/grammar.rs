@@ -46,6 +46,8 @@ pub(crate) enum Arg {
     Element,
     /// A key of the few that hold positions.
     GeoKey,
+    /// The ID of an entry of a stream that there may be.
+    StreamId,
     /// A member of these, of which there are few.
     Place,
     /// A longitude or latitude, or nearly one.
@@ -229,6 +231,7 @@ fn put(arg: &Arg, words: &mut Words, rng: &mut Rng) {
         Arg::Degrees => values::degrees(rng),
         Arg::Metres => values::metres(rng),
         Arg::Results => values::results(rng),
+        Arg::StreamId => values::stream_id(rng),
         Arg::HllKey => rng.pick(&["hll:1", "hll:2", "hll:3", "hll:4"]).as_bytes().to_vec(),
         Arg::Element => rng.below(20_000).to_string().into_bytes(),
         Arg::Seconds => values::seconds(rng),

@@ -114,6 +114,8 @@ pub(crate) enum Compare {
     Shape,
     /// The type is the same, and so is the number of elements.
     Length,
+    /// Lists of lists, but for what stands at this place in each.
+    ListsBut(usize),
     /// Maps, or arrays in their stead, but for the values of these keys.
     MapBut(&'static [&'static str]),
 }
@@ -148,6 +150,7 @@ impl Compare {
             Compare::MemberOfNext => is_member(oracle) && is_member(subject),
             Compare::Shape => true,
             Compare::Length => left.elements().map(<[_]>::len) == right.elements().map(<[_]>::len),
+            Compare::ListsBut(place) => same_lists(left, right, place),
             Compare::MapBut(excepted) => same_map(left, right, excepted),
         }
     }
@@ -197,6 +200,16 @@ fn is_member(given: Given<'_>) -> bool {
         Reply::Bulk(..) => elements.contains(given.reply),
         Reply::Aggregate(..) => false,
     }
+}
+
+fn same_lists(left: &Reply, right: &Reply, excepted: usize) -> bool {
+    let (Some(left), Some(right)) = (left.elements(), right.elements()) else { return false };
+    let same_list = |left: &Reply, right: &Reply| {
+        let (Some(left), Some(right)) = (left.elements(), right.elements()) else { return false };
+        let mut pairs = left.iter().zip(right).enumerate();
+        left.len() == right.len() && pairs.all(|(place, (a, b))| place == excepted || same(a, b))
+    };
+    left.len() == right.len() && left.iter().zip(right).all(|(a, b)| same_list(a, b))
 }
 
 fn same_map(left: &Reply, right: &Reply, excepted: &[&str]) -> bool {

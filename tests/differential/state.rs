@@ -33,7 +33,11 @@ fn compare_database(pair: &mut Pair, database: usize, place: usize) -> Option<Di
     let (types, _) = pair.run(&types);
     let mut views = Vec::new();
     for (key, reply) in keys.iter().zip(&types.replies) {
-        views.extend(value_view(reply.string().unwrap_or_default(), key));
+        let type_name = reply.string().unwrap_or_default();
+        views.extend(value_view(type_name, key));
+        if type_name == b"stream" {
+            views.extend(group_views(key));
+        }
         views.push(about(&["OBJECT", "ENCODING"], key, Compare::Exact));
         views.push(about(&["PTTL"], key, Compare::Within(20_000)));
     }
@@ -60,8 +64,25 @@ fn value_view(type_name: &[u8], key: &[u8]) -> Option<Command> {
             Some(command)
         }
         b"list" => Some(about_range(key)),
+        b"stream" => {
+            let mut command = about(&["XRANGE"], key, Compare::Exact);
+            command.words.extend([b"-".to_vec(), b"+".to_vec()]);
+            Some(command)
+        }
         _ => None,
     }
+}
+
+/// What else there is to see of a stream, and of those of its groups that commands make.
+fn group_views(key: &[u8]) -> Vec<Command> {
+    let mut views = vec![about(&["XINFO", "STREAM"], key, Compare::Exact)];
+    for group in ["g", "h"] {
+        let mut command = about(&["XPENDING"], key, Compare::ListsBut(2));
+        let rest = [group, "-", "+", "1000000"].map(|word| word.as_bytes().to_vec());
+        command.words.extend(rest);
+        views.push(command);
+    }
+    views
 }
 
 /// The command that shows a whole list.

@@ -55,6 +55,19 @@ const NEARLY_NUMBERS: &[&str] = &[
     "-nan", "inf", "-inf", "+inf", "Infinity", "1e400", "1e-400", "0x1p3", "1_000", "1,5", ".",
 ];
 
+/// An ID in the range in which the entries of streams have theirs.
+pub(crate) fn stream_id(rng: &mut Rng) -> Vec<u8> {
+    let ms = match rng.below(3) {
+        0 => rng.below(45),
+        _ => 10 * (1 + rng.below(4)),
+    };
+    match rng.below(10) {
+        0 => ms.to_string().into_bytes(),
+        1..4 => format!("{ms}-{}", rng.below(100)).into_bytes(),
+        _ => format!("{ms}-{}", rng.below(10)).into_bytes(),
+    }
+}
+
 pub(crate) fn key(rng: &mut Rng) -> Vec<u8> {
     match rng.below(200) {
         0 => vec![b'K'; 1000],

@@ -19,6 +19,8 @@ mod set_id;
 mod trim;
 
 #[cfg(test)]
+mod group_tests;
+#[cfg(test)]
 mod tests;
 
 use super::{Command, Context, Error, Server};

@@ -11,6 +11,7 @@ mod server;
 mod sets;
 mod sorted_sets;
 mod sorting;
+mod streams;
 mod strings;
 
 use crate::grammar::Group;
@@ -24,6 +25,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &sets::GROUP,
     &hashes::GROUP,
     &sorted_sets::GROUP,
+    &streams::GROUP,
     &generic::GROUP,
     &sorting::GROUP,
     &geo::GROUP,
