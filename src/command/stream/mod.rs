@@ -23,6 +23,7 @@ mod group_tests;
 #[cfg(test)]
 mod tests;
 
+use super::error::printed;
 use super::{Command, Context, Error, Server};
 use crate::config::Events;
 use crate::store::{Event, Key, Scope, WrongType};
@@ -51,15 +52,26 @@ pub static COMMANDS: &[&Command] = &[
 
 /// `No such key … or consumer group …`, with whatever follows.
 fn no_group(key: &[u8], group: &[u8], rest: &[u8]) -> Error {
-    let parts: [&[u8]; 6] =
-        [b"NOGROUP No such key '", key, b"' or consumer group '", group, b"'", rest];
+    let parts: [&[u8]; 6] = [
+        b"NOGROUP No such key '",
+        printed(key),
+        b"' or consumer group '",
+        printed(group),
+        b"'",
+        rest,
+    ];
     Error::new(parts.concat())
 }
 
 /// `No such consumer group … for key name …`
 fn no_group_for_key(key: &[u8], group: &[u8]) -> Error {
-    let parts: [&[u8]; 5] =
-        [b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"];
+    let parts: [&[u8]; 5] = [
+        b"NOGROUP No such consumer group '",
+        printed(group),
+        b"' for key name '",
+        printed(key),
+        b"'",
+    ];
     Error::new(parts.concat())
 }
 
