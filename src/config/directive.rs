@@ -120,8 +120,6 @@ pub enum Capability {
     Snapshots,
     /// SORT.
     Sorting,
-    /// Streams.
-    Streams,
     /// TLS.
     Tls,
 }
@@ -141,7 +139,6 @@ impl Capability {
             Capability::Sets => "sets",
             Capability::Snapshots => "snapshots",
             Capability::Sorting => "SORT",
-            Capability::Streams => "streams",
             Capability::Tls => "TLS",
         }
     }

@@ -134,11 +134,11 @@ Encodings {
 
     /// Bytes in one node of a stream; 0 is no limit.
     "stream-node-max-bytes" stream_node_max_bytes: usize = 4096, memory(0, LONG_MAX), Free,
-        Later(Streams);
+        Live;
 
     /// Entries in one node of a stream; 0 is no limit.
     "stream-node-max-entries" stream_node_max_entries: u64 = 100, integer(0, LONG_MAX), Free,
-        Later(Streams);
+        Live;
 }
 
 Events {
