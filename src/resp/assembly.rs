@@ -132,6 +132,21 @@ impl Assembly {
         self.end_big();
     }
 
+    /// Bytes of arguments received so far.
+    pub fn received_bytes(&self) -> usize {
+        let filling = if let State::Big { arg, .. } = &self.state { arg.len() } else { 0 };
+        self.buf.len() + self.big_bytes + filling
+    }
+
+    /// Bytes of memory that the argument under way will need besides what is held.
+    pub fn missing_bytes(&self) -> usize {
+        if let State::Big { arg, len } = &self.state {
+            len.saturating_sub(arg.capacity())
+        } else {
+            0
+        }
+    }
+
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
         let filling = if let State::Big { arg, .. } = &self.state { arg.capacity() } else { 0 };

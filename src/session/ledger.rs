@@ -58,7 +58,7 @@ impl Ledger {
 
     /// Counts what a client takes now.
     pub fn note(&mut self, session: &mut Session) {
-        let bytes = session.memory_bytes();
+        let bytes = session.claimed_bytes();
         let before = self.counted(session);
         self.total_bytes = self.total_bytes - num::u64_of(before.bytes) + num::u64_of(bytes);
         let may_go = !session.flags.contains(SessionFlags::NO_EVICT);

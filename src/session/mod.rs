@@ -280,6 +280,18 @@ impl Session {
         self.tail.len() + self.assembly.as_ref().map_or(0, |assembly| assembly.memory_bytes())
     }
 
+    /// Bytes of input received and not executed.
+    pub fn waiting_input_bytes(&self) -> usize {
+        self.tail.len() + self.assembly.as_ref().map_or(0, |assembly| assembly.received_bytes())
+    }
+
+    /// Bytes of memory it takes or has announced that it will: a large argument counts once its length is
+    /// known.
+    pub fn claimed_bytes(&self) -> usize {
+        let missing = self.assembly.as_ref().map_or(0, |assembly| assembly.missing_bytes());
+        self.memory_bytes().saturating_add(missing)
+    }
+
     /// Bytes of memory it takes.
     pub fn memory_bytes(&self) -> usize {
         let awaited = self.blocked.as_ref().and_then(|blocked| blocked.keys.as_ref());

@@ -204,6 +204,8 @@ const TOOLS: &[Tool] = &[
         help: &[
             "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|milliseconds>",
             "    How long reply buffers that are not needed any more are kept.",
+            "REPLYBUFFER RESIZING <0|1>",
+            "    Whether reply buffers that are not needed any more are freed.",
         ],
     },
     Tool {
@@ -278,6 +280,11 @@ fn rewrite_config(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn reply_buffers(ctx: &mut Context<'_>) -> Outcome {
+    if ctx.is_word(2, "resizing") {
+        let is_off = ctx.args.at(3) == b"0";
+        ctx.server.buffers.keep_for((!is_off).then_some(ReplyBuffers::KEEP_MS));
+        return ctx.ok();
+    }
     if !ctx.is_word(2, "peak-reset-time") {
         return Err(Error::SYNTAX);
     }
@@ -449,8 +456,8 @@ mod tests {
         bench().check(
             "DEBUG REPLYBUFFER PEAK-RESET-TIME never; DEBUG REPLYBUFFER peak-reset-time 100; \
              DEBUG REPLYBUFFER peak-reset-time reset; DEBUG REPLYBUFFER peak-reset-time x; \
-             DEBUG REPLYBUFFER nope 1",
-            "+OK +OK +OK -ERR value is not an integer or out of range -ERR syntax error",
+             DEBUG REPLYBUFFER resizing 0; DEBUG REPLYBUFFER resizing 1; DEBUG REPLYBUFFER nope 1",
+            "+OK +OK +OK -ERR value is not an integer or out of range +OK +OK -ERR syntax error",
         );
     }
 

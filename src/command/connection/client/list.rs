@@ -201,7 +201,7 @@ impl View {
             session.subscribed(Kind::Channel),
             session.subscribed(Kind::Pattern),
             session.subscribed(Kind::Shard),
-            session.query_bytes(),
+            session.waiting_input_bytes(),
             session.tail.capacity() - session.tail.len(),
             argument_bytes,
             buffer_bytes,
