@@ -9,7 +9,7 @@ use carnelian::command::effects::Listener;
 use carnelian::command::server::{Now, Server};
 use carnelian::config::{Config, Permission};
 use carnelian::node::Node;
-use carnelian::session::Endpoint;
+use carnelian::session::{Endpoint, SessionFlags};
 use carnelian::store::Keyspace;
 
 /// A server and its time.
@@ -52,6 +52,14 @@ impl Machine {
     pub(crate) fn tick(&mut self) {
         self.node.tick(self.now);
         self.settle();
+    }
+
+    /// Connects a client whose commands were executed elsewhere before.
+    pub(crate) fn connect_obeyed(&mut self) -> usize {
+        let client = self.connect();
+        let session = self.node.server.sessions.get_mut(client).expect("it is connected");
+        session.flags.insert(SessionFlags::OBEYED);
+        client
     }
 
     pub(crate) fn connect(&mut self) -> usize {

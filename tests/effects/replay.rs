@@ -114,7 +114,7 @@ struct Copy {
 impl Copy {
     fn new(seed: u64) -> Copy {
         let mut machine = Machine::new(seed, 0);
-        let client = machine.connect();
+        let client = machine.connect_obeyed();
         Copy { machine, client }
     }
 

@@ -84,7 +84,32 @@ const TIMEOUT: Arg = OneOf(&[&[Word("0.001")], &[Word("0.1")], &[Word("0")]]);
 const COUNT: Arg =
     Maybe(50, &[Word("COUNT"), OneOf(&[&[Word("1")], &[Word("2")], &[Word("100")]])]);
 
+const STREAM: Arg = OneOf(&[&[Word("stream:1")], &[Word("stream:2")], &[Word("stream:3")]]);
+const MAYBE_TRIM: Arg =
+    Maybe(30, &[Word("MAXLEN"), Word("~"), OneOf(&[&[Word("5")], &[Word("0")]])]);
+const CONSUMER: Arg = OneOf(&[&[Word("a")], &[Word("b")], &[Word("c")]]);
+const BLOCK: Arg = OneOf(&[&[Word("1")], &[Word("100")], &[Word("0")]]);
+
 const ROWS: &[Row] = &[
+    row(30, "XADD", &[STREAM, MAYBE_TRIM, Word("*"), Repeat(1, 3, &[FIELD, Value])]).intact(),
+    row(4, "XGROUP CREATE", &[STREAM, Word("g"), Word("0"), Word("MKSTREAM")]).intact(),
+    row(
+        20,
+        "XREADGROUP",
+        &[
+            Word("GROUP"),
+            Word("g"),
+            CONSUMER,
+            Word("BLOCK"),
+            BLOCK,
+            Word("STREAMS"),
+            STREAM,
+            Word(">"),
+        ],
+    )
+    .intact(),
+    row(8, "XREAD", &[Word("BLOCK"), BLOCK, Word("STREAMS"), STREAM, Word("$")]).intact(),
+    row(10, "XAUTOCLAIM", &[STREAM, Word("g"), CONSUMER, Word("3"), Word("0"), COUNT]),
     row(40, "HSET", &[HASH, Repeat(1, 3, &[FIELD, OneOf(&[&[Int], &[Float], &[Value]])])]),
     row(30, "HPEXPIRE", &[HASH, MILLIS, CONDITION, FIELDS]),
     row(20, "HEXPIRE", &[HASH, SECONDS, CONDITION, FIELDS]),

@@ -3,6 +3,7 @@
 use carnelian::ds::listpack::Digits;
 use carnelian::store::Keyspace;
 use carnelian::value::list::Direction;
+use carnelian::value::stream::{Stream, StreamId};
 use carnelian::value::{Entry, HashRef, ListRef, SetRef, SortedSetRef, Str};
 use std::collections::BTreeMap;
 
@@ -36,6 +37,30 @@ pub(crate) fn difference(expected: &State, found: &State) -> Option<String> {
     Some(format!("{name} in {db}\n  was      {}\n  repeated {}", show(expected), show(found)))
 }
 
+/// All but when entries were delivered and how often: reading them again is not recorded.
+fn put_stream(stream: &Stream, parts: &mut Vec<Vec<u8>>) {
+    let Stream { log, groups } = stream;
+    let ids = [log.first_id(), log.last_id(), log.max_deleted_id()];
+    parts.push(format!("{ids:?} {} added", log.entries_added()).into_bytes());
+    for (id, fields) in log.range(StreamId::MIN, StreamId::MAX) {
+        parts.push(id.to_string().into_bytes());
+        for (name, value) in fields {
+            name.with_text(|text| parts.push(text.to_vec()));
+            value.with_text(|text| parts.push(text.to_vec()));
+        }
+    }
+    for (name, group) in groups.iter() {
+        parts.push(name.to_vec());
+        let read = (group.last_id(), group.entries_read());
+        parts.push(format!("{read:?} read").into_bytes());
+        for (id, consumer) in group.consumers() {
+            parts.push(consumer.name().to_vec());
+            let pending = group.pending_of(id, StreamId::MIN..=StreamId::MAX);
+            parts.extend(pending.map(|(id, _)| id.to_string().into_bytes()));
+        }
+    }
+}
+
 fn parts(entry: &Entry) -> Vec<Vec<u8>> {
     let mut parts = Vec::new();
     if let Some(string) = Str::of(entry) {
@@ -56,6 +81,9 @@ fn parts(entry: &Entry) -> Vec<Vec<u8>> {
             member.with_text(|text| parts.push(text.to_vec()));
             parts.push(format!("{score:?}").into_bytes());
         }
+    } else if let Some(stream) = Stream::of(entry) {
+        parts.push(b"stream".to_vec());
+        put_stream(stream, &mut parts);
     } else if let Some(hash) = HashRef::of(entry) {
         let mut digits = Digits::new();
         for field in hash.iter() {
