@@ -234,6 +234,17 @@ fn is_excused(command: &Words, theirs: &[Words], ours: &[Words]) -> bool {
         let (theirs, ours) = (without_groups(theirs), without_groups(ours));
         return is_same(&theirs, &ours);
     }
+    // It may be one of those consumers that is deleted.
+    if command.len() > 1 && command[1].eq_ignore_ascii_case(b"DELCONSUMER") && theirs.is_empty() {
+        return true;
+    }
+    // Deleted entries that a node still has are no reason for another threshold here.
+    if let ([theirs], [ours]) = (theirs, ours)
+        && theirs.iter().any(|word| word.eq_ignore_ascii_case(b"MINID"))
+    {
+        let differing = theirs.iter().zip(ours).filter(|(a, b)| a != b).count();
+        return theirs.len() == ours.len() && differing == 1;
+    }
     // Any member may be taken; and since 7.2 those taken together are removed together.
     let members = |log: &[Words]| {
         let removed = log.iter().filter(|words| words[0] == b"SREM");
