@@ -192,6 +192,12 @@ fn what_groups_do_is_recorded_as_claims() {
         "XCLAIM s g b 0 1 @ RETRYCOUNT 2 ! LASTID 2-0|XGROUP CREATECONSUMER s g c|\
          XGROUP SETID s g 4-0 ENTRIESREAD 2",
     );
+    // A count has an end, behind which nobody could repeat it.
+    check(
+        "XREADGROUP GROUP g a COUNT 1 STREAMS s >; XCLAIM s g a 0 1 RETRYCOUNT 9223372036854775807",
+        "XCLAIM s g b 0 1",
+        "XCLAIM s g b 0 1 @ RETRYCOUNT 9223372036854775807 ! LASTID 1-0",
+    );
     check(
         "XREADGROUP GROUP g a COUNT 2 STREAMS s >; XDEL s 1",
         "XAUTOCLAIM s g b 0 0 JUSTID",

@@ -36,7 +36,7 @@ pub(super) fn claim(ctx: &mut Context<'_>, owner: Owner<'_>, claimed: &Claimed<'
     let Some(mut effects) = ctx.effects_instead() else { return };
     let words = effects.add(14).word(b"XCLAIM").word(key).word(group).word(consumer).word(b"0");
     let words = words.word(id).word(b"TIME").number(nack.delivered_ms);
-    let words = words.word(b"RETRYCOUNT").count(num::usize_of(nack.deliveries));
+    let words = words.word(b"RETRYCOUNT").number(num::i64_clamped(nack.deliveries));
     let words = words.word(b"FORCE").word(b"JUSTID").word(b"LASTID");
     words.word(IdText::of(*last_id).as_bytes());
 }
