@@ -19,8 +19,8 @@ mod waits;
 use crate::base::{num, quote};
 use crate::command::context::KeyHashes;
 use crate::command::dispatch::{self, Flow};
-use crate::command::pubsub;
 use crate::command::server::{Now, Server};
+use crate::command::{pubsub, tracking, transaction};
 use crate::resp::parse::{Incomplete, Limits, ProtocolError, Trust};
 use crate::resp::{Args, Assembly, Fed, OwnedArgs};
 use crate::session::{Closing, Endpoint, ReplyMode, Session, SessionFlags};
@@ -74,6 +74,8 @@ impl Node {
         self.server.end_wait(&mut session);
         pubsub::unsubscribe_from_all(&mut self.server, &mut session);
         self.server.end_monitor(&mut session);
+        transaction::drop_transaction(&mut self.server, &mut session);
+        tracking::disable(&mut self.server, &mut session);
         if session.flags.contains(SessionFlags::PAUSED) {
             self.server.paused.retain(|&paused| paused != index);
             self.server.resumable.retain(|&resumable| resumable != index);
@@ -102,6 +104,9 @@ impl Node {
                 self.run(&mut session, buf, parsed);
             }
             self.check_input_limit(&mut session);
+            if session.output.pending_bytes() > OUTPUT_UNCHECKED_BYTES {
+                self.server.check_output_limit(&mut session);
+            }
         }
         if !session.output.is_empty() || session.closing != Closing::No {
             self.server.queue_write(&mut session);
@@ -356,8 +361,12 @@ impl Node {
         if session.closing == Closing::Now {
             return;
         }
-        let held_bytes =
-            session.query_bytes() + session.held.as_ref().map_or(0, OwnedArgs::memory_bytes);
+        let held_bytes = session.query_bytes()
+            + session.held.as_ref().map_or(0, OwnedArgs::memory_bytes)
+            + session
+                .transaction
+                .as_ref()
+                .map_or(0, |transaction| transaction.queue.argument_bytes());
         self.server.largest_input_bytes = self.server.largest_input_bytes.max(held_bytes);
         if held_bytes > self.server.config.client_query_buffer_limit {
             tracing::warn!(

@@ -13,6 +13,7 @@ mod large;
 mod large_cases;
 mod latency;
 mod memory;
+mod messages;
 mod options;
 mod procfs;
 mod report;
@@ -87,6 +88,10 @@ fn measure(options: &Options, servers: &[Server], section: Section) -> Result<St
         Section::AppendOnly => {
             let measured = append_only::measure(options, servers)?;
             report::append_only(options, servers, &measured)
+        }
+        Section::Messages => {
+            let rows = messages::measure(options, servers)?;
+            report::messages(options, servers, &rows)
         }
         Section::Large => {
             let rows = large::measure(options, servers)?;

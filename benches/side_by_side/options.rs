@@ -18,17 +18,19 @@ pub(crate) enum Section {
     Idle,
     Snapshot,
     AppendOnly,
+    Messages,
     Large,
 }
 
 impl Section {
-    pub(crate) const ALL: [Section; 7] = [
+    pub(crate) const ALL: [Section; 8] = [
         Section::Throughput,
         Section::Memory,
         Section::Latency,
         Section::Idle,
         Section::Snapshot,
         Section::AppendOnly,
+        Section::Messages,
         Section::Large,
     ];
 
@@ -41,6 +43,7 @@ impl Section {
             Section::Idle => "idle",
             Section::Snapshot => "snapshot",
             Section::AppendOnly => "aof",
+            Section::Messages => "messages",
             Section::Large => "large",
         }
     }

@@ -9,7 +9,7 @@ use crate::daemon::Failure;
 use crate::options::{Options, Section};
 use crate::servers::{Kind, Server};
 use crate::stats::Samples;
-use crate::{append_only, large, latency, memory, snapshot, throughput};
+use crate::{append_only, large, latency, memory, messages, snapshot, throughput};
 
 const NO_VALUE: &str = "–";
 /// Below this a command on a large value is as quick as any.
@@ -208,6 +208,27 @@ fn absences(missing: &[String]) -> String {
     }
     let lines: Vec<String> = missing.iter().map(|line| format!("- {line}\n")).collect();
     format!("\nNot in Carnelian yet:\n\n{}", lines.concat())
+}
+
+/// Renders the table of messages, transactions and tracking.
+pub(crate) fn messages(options: &Options, servers: &[Server], rows: &[messages::Row]) -> String {
+    let mut columns = vec!["what".to_owned(), "depth".to_owned()];
+    columns.extend(servers.iter().map(|server| format!("{} us", server.title)));
+    columns.extend(ratio_titles(servers));
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let mut line = vec![row.name.to_owned(), row.depth.to_string()];
+        line.extend(row.cells.iter().map(|samples| shown(samples, 2)));
+        line.extend(ratios(servers, &row.cells));
+        table.line(&line);
+    }
+    format!(
+        "## Messages, transactions and client-side caching\n\n\
+         Microseconds of the server's CPU time for each message delivered, each transaction and each \
+         GET; depth is how many are sent together. Messages have 64 bytes. Median of {} rounds, the \
+         servers in turn within each.\n\n{}",
+        options.repeats, table.text
+    )
 }
 
 /// Renders the table of commands on large values.

@@ -86,6 +86,12 @@ impl Context<'_> {
         Ok((millis > 0).then_some(until_ns))
     }
 
+    /// Whether the command is a part of something that cannot wait, such as a transaction: it gets the
+    /// reply of one whose time has run out, at once.
+    pub fn may_not_wait(&self) -> bool {
+        self.session.flags.contains(SessionFlags::DENY_BLOCKING)
+    }
+
     /// Lets the client wait; its handler writes no reply. A command that is executed again goes on
     /// waiting as it did.
     pub fn wait_for_keys(&mut self, wanted: Wanted) -> Outcome {
@@ -103,6 +109,10 @@ impl Context<'_> {
             return Ok(());
         }
         let Wanted { keys: range, kind, when_gone, until_ns, timed_out } = wanted;
+        if self.may_not_wait() {
+            timed_out(&mut self.session.output);
+            return Ok(());
+        }
         let db = self.session.db;
         let mut keys = AwaitedKeys { db, kind, when_gone, args: args(self.args), range, turn: 0 };
         keys.turn = self.server.keyspace.awaited.add(db, keys.names(), self.session.id.0);

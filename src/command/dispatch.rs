@@ -10,6 +10,7 @@ use super::server::{PauseKind, Server};
 use super::spec::Flags;
 use super::table::{CommandId, CommandTable, Registered};
 use super::{Error, Handler, Outcome};
+use super::{tracking, transaction};
 use crate::base::num;
 use crate::config::Permission;
 use crate::resp::parse::Trust;
@@ -57,8 +58,12 @@ pub fn execute(
         refuse(server, session, Some(id), &error);
         return (Flow::Done, started);
     }
-    if server.pause.is_some() && is_paused(server, id) {
+    if server.pause.is_some() && is_paused(server, session, id) {
         return (Flow::Held, started);
+    }
+    if session.flags.contains(SessionFlags::MULTI) && !transaction::is_executed(server, id) {
+        queue(server, session, &args, id, hashes);
+        return (Flow::Done, started);
     }
     let registered = server.commands.get(id);
     let handler = registered.command.handler.expect("a command without code fails its arity");
@@ -90,15 +95,56 @@ pub fn execute(
     (Flow::Done, ended)
 }
 
+/// Queues a command for EXEC.
+fn queue(
+    server: &mut Server,
+    session: &mut Session,
+    args: &Args<'_>,
+    id: CommandId,
+    hashes: KeyHashes<'_>,
+) {
+    let point = session.output.checkpoint();
+    if let Err(error) = transaction::queue(server, session, args, id, hashes.hashes) {
+        return refuse(server, session, Some(id), &error);
+    }
+    if session.reply_mode != ReplyMode::On {
+        settle_reply_mode(session, point);
+    }
+}
+
+/// Executes a command of a transaction; returns the tick at its end, as [`execute`] does.
+pub(super) fn execute_queued(
+    server: &mut Server,
+    session: &mut Session,
+    args: Args<'_>,
+    id: CommandId,
+    hashes: &[u64],
+    started: u64,
+) -> u64 {
+    let registered = server.commands.get(id);
+    let handler = registered.command.handler.expect("what has no code was not queued");
+    let hashes = KeyHashes { hashes, range: registered.keys };
+    let point = session.output.checkpoint();
+    let outcome = call(handler, &mut Context { args, session, server, id, hashes });
+    let (nanos, ended) = finish(server, session, id, started, outcome);
+    if server.attention.is_drawn(nanos, &args, &session.output) {
+        let seen = Seen { args, id, nanos, reply: point, attempt: Attempt::First };
+        observe::look_closer(server, session, &seen);
+    }
+    ended
+}
+
 /// Runs a command's code; what it changed is recorded and told if somebody listens.
 #[inline]
 fn call(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
     let server = &*ctx.server;
-    if server.effects.wanted() | server.keyspace.events.wanted() {
+    let outcome = if server.effects.wanted() | server.keyspace.events.wanted() {
         events::run(handler, ctx)
     } else {
         handler(ctx)
-    }
+    };
+    tracking::after_command(ctx);
+    outcome
 }
 
 /// Whether a name begins a line of a web request: a browser that some page told to post to this port
@@ -290,7 +336,10 @@ fn unknown_subcommand(container: &str, word: &[u8]) -> Error {
 /// What every command is checked for before it runs.
 #[inline]
 fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
-    let flags = server.commands.get(id).command.spec.flags;
+    let mut flags = server.commands.get(id).command.spec.flags;
+    if session.flags.contains(SessionFlags::MULTI) {
+        flags = transaction::flags_in_transaction(server, session, id);
+    }
     if server.trust_of(session) == Trust::Unauthenticated && !flags.contains(Flags::NO_AUTH) {
         return Err(Error::NO_AUTH);
     }
@@ -307,7 +356,7 @@ fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
         }
     }
     if !server.conditions.is_empty() {
-        server.check_conditions(&server.commands.get(id).command.spec)?;
+        server.check_conditions(flags, server.commands.get(id).command.spec.name)?;
         observe::check(session, flags)?;
     }
     Ok(())
@@ -355,9 +404,9 @@ fn not_for_subscribers(name: &str) -> Error {
     ))
 }
 
-fn is_paused(server: &Server, id: CommandId) -> bool {
+fn is_paused(server: &Server, session: &Session, id: CommandId) -> bool {
     let Some(pause) = server.pause else { return false };
-    let flags = server.commands.get(id).command.spec.flags;
+    let flags = transaction::flags_in_transaction(server, session, id);
     match pause.kind {
         PauseKind::All => true,
         PauseKind::Write => flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE),
@@ -367,6 +416,10 @@ fn is_paused(server: &Server, id: CommandId) -> bool {
 /// Replies with an error for a command that was not executed.
 #[cold]
 fn refuse(server: &mut Server, session: &mut Session, id: Option<CommandId>, error: &Error) {
+    let is_exec = id.is_some_and(|id| transaction::is_exec(server, id));
+    let aborted = is_exec.then(|| transaction::refused_exec(server, session, error));
+    let error = aborted.as_ref().unwrap_or(error);
+    transaction::doom(session);
     server.stats.count_error(error.code());
     if let Some(id) = id {
         server.commands.stats_mut(id).rejected += 1;

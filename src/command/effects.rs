@@ -178,6 +178,10 @@ impl Effects {
         debug_assert!(self.is_wanted && self.unit.depth > 0);
         if self.db != Some(db) {
             self.select(db);
+            if self.unit.commands == 0 {
+                // It holds for what follows the unit, too.
+                self.unit.start = self.bytes.len();
+            }
         }
         self.unit.commands += 1;
         self.head(len)

@@ -1,4 +1,6 @@
-//! Telling what happened to keys: as messages on the channels of keyspace events.
+//! Telling what happened to keys: to who watches or tracks keys, and as
+//! messages on the
+//! channels of keyspace events.
 //!
 //! The store notes events while somebody wants to hear of them (`store::KeyEvents`); they are told when
 //! the command is over, before its client gets the reply.
@@ -30,10 +32,17 @@ impl Server {
 
     /// Tells what happened to keys, by the command of a client or by itself.
     #[cold]
-    pub fn tell_events(&mut self, _origin: Option<ClientId>) {
+    pub fn tell_events(&mut self, origin: Option<ClientId>) {
         let happened = self.keyspace.events.take();
         let classes = self.config.notify_keyspace_events;
         for (db, key, event) in happened.iter() {
+            if !self.keyspace.watched().is_empty() {
+                self.keyspace.touch_watched(db, key, event);
+            }
+            if event.is_change() && !self.tracking.is_empty() {
+                let is_command = event != Event::EXPIRED && event != Event::EVICTED;
+                self.invalidate(key, origin.filter(|_| is_command));
+            }
             if event.is_of(classes) && !self.hub.is_silent() {
                 self.notify(classes, db, key, event);
             }

@@ -49,6 +49,8 @@ pub mod string;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tracking;
+pub mod transaction;
 pub mod waits;
 
 pub use context::Context;
@@ -89,4 +91,5 @@ pub static FAMILIES: &[&[&Command]] = &[
     sorted_set::COMMANDS,
     stream::COMMANDS,
     string::COMMANDS,
+    transaction::COMMANDS,
 ];

@@ -4,15 +4,25 @@
 //! reply.
 
 use super::server::Server;
+use crate::base::num;
 use crate::pubsub::Message;
-use crate::resp::Output;
-use crate::session::{Closing, Ledger, Session, Sessions};
+use crate::resp::{Output, Protocol};
+use crate::session::{ClientId, Closing, Ledger, Session, SessionFlags, Sessions};
 use bytes::Bytes;
 
 /// What is pushed to clients that are out of their places, to be sent behind their replies.
 #[derive(Debug, Default)]
 pub struct Pushes {
-    waiting: Vec<(usize, Bytes)>,
+    waiting: Vec<(usize, Waiting)>,
+}
+
+/// Something that is pushed. The protocol of who gets it is not known yet.
+#[derive(Clone, Debug)]
+enum Waiting {
+    /// A message as RESP2 has it, which differs from RESP3 in the first byte only.
+    Message(Bytes),
+    /// What is told to who tracks keys.
+    Invalidation(Invalidation),
 }
 
 impl Pushes {
@@ -20,6 +30,82 @@ impl Pushes {
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+}
+
+/// What is told to a client that tracks keys.
+#[derive(Clone, Debug)]
+pub struct Invalidation {
+    what: What,
+    /// Whether it is told in another's stead.
+    is_redirected: bool,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    /// These keys, as an array, are not what they were.
+    Keys(Bytes),
+    /// No key is what it was.
+    All,
+    /// The client that was to be told in its stead has left.
+    Broken(ClientId),
+}
+
+impl Invalidation {
+    /// These keys are not what they were.
+    pub fn of_keys<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Self {
+        let keys: Vec<&[u8]> = keys.collect();
+        let mut out = Output::default();
+        out.array(keys.len());
+        keys.iter().for_each(|key| out.bulk(key));
+        let bytes: Vec<u8> = out.pieces().flatten().copied().collect();
+        Self { what: What::Keys(bytes.into()), is_redirected: false }
+    }
+
+    /// No key is what it was.
+    pub const fn of_all() -> Self {
+        Self { what: What::All, is_redirected: false }
+    }
+
+    /// The client that was to be told in its stead has left.
+    pub const fn broken(target: ClientId) -> Self {
+        Self { what: What::Broken(target), is_redirected: false }
+    }
+
+    /// The same, told to another in the client's stead.
+    #[must_use]
+    pub fn redirected(&self) -> Self {
+        Self { is_redirected: true, ..self.clone() }
+    }
+
+    /// Writes it in the client's protocol. RESP2 has no form for it but a message, which only a
+    /// subscriber expects, and only in another's stead.
+    fn write(&self, session: &mut Session) {
+        let out = &mut session.output;
+        match (out.protocol, &self.what) {
+            (Protocol::Resp3, What::Broken(target)) => {
+                out.push(2);
+                out.text("tracking-redir-broken");
+                out.integer(num::i64_clamped(target.0));
+                return;
+            }
+            (Protocol::Resp3, What::Keys(_) | What::All) => {
+                out.push(2);
+                out.text("invalidate");
+            }
+            (Protocol::Resp2, What::Keys(_) | What::All)
+                if self.is_redirected && session.flags.contains(SessionFlags::SUBSCRIBED) =>
+            {
+                out.array(3);
+                out.text("message");
+                out.text("__redis__:invalidate");
+            }
+            (Protocol::Resp2, _) => return,
+        }
+        match &self.what {
+            What::Keys(keys) => out.raw(keys),
+            What::All | What::Broken(_) => out.null(),
+        }
     }
 }
 
@@ -39,9 +125,8 @@ impl Post<'_> {
     /// Hands a message to the client at a place.
     fn hand(&mut self, place: usize, message: &mut Message) {
         let Some(session) = self.sessions.get_mut(place) else {
-            // Its protocol is not known here; both forms differ in the first byte only.
-            let bytes = message.bytes(crate::resp::Protocol::Resp2).clone();
-            return self.pushes.waiting.push((place, bytes));
+            let bytes = message.bytes(Protocol::Resp2).clone();
+            return self.pushes.waiting.push((place, Waiting::Message(bytes)));
         };
         let bytes = message.bytes(session.output.protocol);
         if append(session, bytes) == WasEmpty::Yes && !session.is_queued_for_write {
@@ -51,7 +136,7 @@ impl Post<'_> {
         if self.ledger.is_kept() && session.closing != Closing::Now {
             self.ledger.note(session); // who takes too much goes when the client that pushes is done
         }
-        if crate::base::num::u64_of(session.output.pending_bytes()) >= self.suspicious_bytes {
+        if num::u64_of(session.output.pending_bytes()) >= self.suspicious_bytes {
             self.suspects.push(place);
         }
     }
@@ -126,18 +211,41 @@ impl Server {
 
     /// Sends bytes to a client, whose command is under way, when it has its reply.
     pub fn push_later(&mut self, place: usize, bytes: Bytes) {
-        self.pushes.waiting.push((place, bytes));
+        self.pushes.waiting.push((place, Waiting::Message(bytes)));
+    }
+
+    /// Tells the client at a place which keys are not what they were.
+    pub(super) fn push_invalidation(&mut self, place: usize, invalidation: &Invalidation) {
+        let Some(mut session) = self.sessions.take(place) else {
+            let waiting = Waiting::Invalidation(invalidation.clone());
+            return self.pushes.waiting.push((place, waiting));
+        };
+        if session.closing == Closing::No {
+            let was_empty = session.output.is_empty();
+            self.lend_buffer(&mut session);
+            invalidation.write(&mut session);
+            if session.output.is_empty() {
+                self.take_buffer_back(&mut session);
+            } else if was_empty {
+                self.queue_write(&mut session);
+            }
+            self.check_output_limit(&mut session);
+        }
+        self.sessions.put(session);
     }
 
     /// Sends a client what waits for it, behind its reply.
     #[cold]
     pub fn send_pushes(&mut self, session: &mut Session) {
         let mut others = Vec::new();
-        for (place, bytes) in std::mem::take(&mut self.pushes.waiting) {
-            if place == session.index {
-                write(&mut session.output, &bytes);
-            } else {
-                others.push((place, bytes));
+        for (place, waiting) in std::mem::take(&mut self.pushes.waiting) {
+            if place != session.index {
+                others.push((place, waiting));
+                continue;
+            }
+            match waiting {
+                Waiting::Message(bytes) => write(&mut session.output, &bytes),
+                Waiting::Invalidation(invalidation) => invalidation.write(session),
             }
         }
         self.pushes.waiting.extend(others);
@@ -147,7 +255,7 @@ impl Server {
 /// Writes a push in the client's protocol.
 fn write(out: &mut Output, bytes: &[u8]) {
     match bytes.split_first() {
-        Some((b'*', rest)) if out.protocol == crate::resp::Protocol::Resp3 => {
+        Some((b'*', rest)) if out.protocol == Protocol::Resp3 => {
             out.raw(b">");
             out.raw(rest);
         }

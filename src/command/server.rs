@@ -18,7 +18,8 @@ use crate::config::{Config, MaxmemoryPolicy};
 use crate::persist::rdb::Verify;
 use crate::pubsub::Hub;
 use crate::resp::parse::Trust;
-use crate::session::{Closing, Endpoint, Ledger, Session, Sessions};
+use crate::session::tracking::Tracking;
+use crate::session::{Closing, Endpoint, Ledger, Session, Sessions, Transaction};
 use crate::store::{AccessPolicy, Keyspace};
 
 /// The time at the start of a turn.
@@ -96,6 +97,8 @@ pub struct Server {
     pub commands: CommandTable,
     /// Who listens to which channel.
     pub hub: Hub,
+    /// Which clients are told when keys change.
+    pub tracking: Tracking,
     /// What is to be sent to clients behind their replies.
     pub pushes: Pushes,
     /// What commands changed, for who repeats it elsewhere.
@@ -152,6 +155,10 @@ pub struct Server {
     pub writable: Vec<usize>,
     /// Places of clients to close in this turn.
     pub doomed: Vec<usize>,
+    /// Whether the commands of a transaction are being executed: what a child would see now is half of it.
+    pub in_transaction: bool,
+    /// Allocations of a transaction that is over, for the next one.
+    pub spare_transaction: Option<Box<Transaction>>,
     /// Buffers for replies, waiting to be lent.
     pub buffers: ReplyBuffers,
     /// Times the reactor may run its periodic work per second at present.
@@ -217,6 +224,7 @@ impl Server {
     ) -> Self {
         keyspace.set_policy(access_policy(&config));
         keyspace.events.want_classes(config.notify_keyspace_events);
+        let tracking = Tracking::new(keyspace.hash_key());
         let monitors = Monitors::default();
         let attention = Attention::of(&config, &monitors);
         let mut server = Self {
@@ -227,6 +235,7 @@ impl Server {
             ledger: Ledger::default(),
             commands: CommandTable::default(),
             hub: Hub::default(),
+            tracking,
             pushes: Pushes::default(),
             effects: Effects::default(),
             eviction: Eviction::default(),
@@ -255,6 +264,8 @@ impl Server {
             list_plain_from: None,
             writable: Vec::new(),
             doomed: Vec::new(),
+            in_transaction: false,
+            spare_transaction: None,
             buffers: ReplyBuffers::default(),
             largest_input_bytes: 0,
             largest_output_bytes: 0,
@@ -267,6 +278,12 @@ impl Server {
     pub fn set_now(&mut self, now: Now) {
         self.now = now;
         self.keyspace.set_now(now.unix_ms());
+    }
+
+    /// Begins or ends a pause of clients. Expiry is a write, which even the mildest pause holds back.
+    pub fn set_pause(&mut self, pause: Option<Pause>) {
+        self.pause = pause;
+        self.keyspace.keeps_expired = pause.is_some();
     }
 
     /// Makes accesses leave what `maxmemory-policy` needs, as it and the `lfu` directives now are.

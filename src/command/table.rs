@@ -179,6 +179,12 @@ impl CommandTable {
         Ok(())
     }
 
+    /// The command that has this index among all.
+    pub fn id_at(&self, index: usize) -> CommandId {
+        debug_assert!(index < self.commands.len());
+        CommandId(num::u16_of(index, "it was an identifier's"))
+    }
+
     /// The command with this number.
     #[inline]
     pub fn get(&self, id: CommandId) -> &Registered {

@@ -104,8 +104,6 @@ pub enum Capability {
     Acl,
     /// Append-only file.
     AppendOnlyFile,
-    /// Client-side caching.
-    Tracking,
     /// Cluster.
     Cluster,
     /// Modules.
@@ -131,7 +129,6 @@ impl Capability {
         match self {
             Capability::Acl => "access control lists",
             Capability::AppendOnlyFile => "the append-only file",
-            Capability::Tracking => "client-side caching",
             Capability::Cluster => "cluster mode",
             Capability::Modules => "modules",
             Capability::Replication => "replication",

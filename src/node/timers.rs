@@ -119,7 +119,7 @@ impl Node {
     fn end_pause(&mut self, now: Now) {
         let over = self.server.pause.is_none_or(|pause| now.unix_ms() >= pause.until_ms);
         if over {
-            self.server.pause = None;
+            self.server.set_pause(None);
         }
         if over && !self.server.paused.is_empty() {
             for index in std::mem::take(&mut self.server.paused) {

@@ -512,6 +512,9 @@ impl Reactor {
     fn write(&mut self, index: usize) {
         let Some(Some(connection)) = self.connections.get_mut(index) else { return };
         let Some(session) = self.node.server.sessions.get(index) else { return };
+        if session.closing == Closing::Now {
+            return; // whatever is left to send
+        }
         if !self.node.server.may_reply(session.changed_in_turn) {
             self.held.push(index);
             return;

@@ -74,6 +74,17 @@ impl<'a> Args<'a> {
     /// writes them.
     #[inline]
     pub fn wire(&self) -> Option<&'a [u8]> {
+        self.wire_from().map(|(_, wire)| wire)
+    }
+
+    /// Where the arguments are in the buffer.
+    pub(super) const fn spans(&self) -> &'a [Span] {
+        self.spans
+    }
+
+    /// As [`Args::wire`], with the offset in the buffer at which that begins.
+    #[inline]
+    pub(super) fn wire_from(&self) -> Option<(usize, &'a [u8])> {
         let first = self.spans.first()?;
         let head_len = |span: &Span| 3 + num::digits(u64::from(span.len));
         let start = num::usize_of_u32(first.start).checked_sub(head_len(first))?;
@@ -92,7 +103,7 @@ impl<'a> Args<'a> {
             }
             at += head.len() + len + 2;
         }
-        Some(&self.buf[start..at])
+        Some((start, &self.buf[start..at]))
     }
 
     /// Bytes of the command as RESP writes it.

@@ -7,7 +7,9 @@ mod args;
 mod assembly;
 mod output;
 pub mod parse;
+mod queue;
 
 pub use args::{Args, OwnedArgs};
 pub use assembly::{Assembly, Fed};
 pub use output::{Checkpoint, Chunk, DeferredLen, Output, Protocol, SHARED_LEN_MIN};
+pub use queue::Queue;

@@ -213,9 +213,25 @@ impl Output {
         }
         self.seal();
         if self.buf.capacity() == 0 {
-            self.buf.reserve(COPIED_BYTES_MIN.max(bytes.len()));
+            let before = self.take_only_short();
+            self.buf.reserve(COPIED_BYTES_MIN.max(before.len() + bytes.len()));
+            self.raw(&before);
         }
         self.raw(bytes);
+    }
+
+    /// Takes the only chunk out if it is short and nothing of it was sent: one piece is written faster than
+    /// two.
+    fn take_only_short(&mut self) -> Bytes {
+        let is_short = self.chunk_bytes < SHARED_PUSH_LEN_MIN && self.chunks.len() == 1;
+        if !is_short || self.sent > 0 || !matches!(self.chunks.front(), Some(Chunk::Shared(_))) {
+            return Bytes::new();
+        }
+        self.chunk_bytes = 0;
+        match self.chunks.pop_front() {
+            Some(Chunk::Shared(bytes)) => bytes,
+            Some(Chunk::Owned(_)) | None => Bytes::new(),
+        }
     }
 
     #[inline]
@@ -516,6 +532,31 @@ mod tests {
             let expected = [prefix, b"*2\r\n", &long, b":1\r\n"].concat();
             assert_eq!(bytes(&output), expected);
             assert_eq!(output.pending_bytes(), expected.len());
+        }
+    }
+
+    #[test]
+    fn what_others_get_as_well_is_shared_or_copied() {
+        let (short, long) = (Bytes::from_static(b"short"), Bytes::from(vec![b'x'; 5000]));
+        for prefix in [&b""[..], b"+OK\r\n"] {
+            let mut output = Output::default();
+            output.raw(prefix);
+            let mut expected = prefix.to_vec();
+            for (bytes, pieces) in
+                [(&short, 1), (&short, 1), (&long, 3), (&short, 3), (&short, 3), (&long, 5)]
+            {
+                output.append_shared(bytes);
+                expected.extend_from_slice(bytes);
+                assert!(super::tests::bytes(&output) == expected);
+                assert_eq!(output.pending_bytes(), expected.len());
+                assert!(output.pieces().count() <= pieces + 1, "{pieces}");
+            }
+            // Of a piece under way nothing is moved.
+            let mut output = Output::default();
+            output.append_shared(&short);
+            output.advance(2);
+            output.append_shared(&short);
+            assert_eq!(super::tests::bytes(&output), b"ortshort");
         }
     }
 

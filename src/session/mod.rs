@@ -2,13 +2,14 @@
 
 mod ledger;
 mod table;
+pub mod tracking;
 
 pub use ledger::{Counted, Ledger};
 pub use table::Sessions;
 
 use crate::pubsub::{Kind, Subscriptions};
 use crate::resp::parse::Trust;
-use crate::resp::{Assembly, Output, OwnedArgs};
+use crate::resp::{Assembly, Output, OwnedArgs, Queue};
 use crate::value::Type;
 use bitflags::bitflags;
 use std::net::SocketAddr;
@@ -160,6 +161,35 @@ bitflags! {
         const MONITOR = 1 << 6;
         /// What it sends was executed elsewhere before, so that it is not judged again.
         const OBEYED = 1 << 15;
+        /// In a transaction: its commands are queued.
+        const MULTI = 1 << 7;
+        /// It has watched keys since its last transaction.
+        const WATCHING = 1 << 8;
+        /// Its commands are executed as part of something that cannot wait.
+        const DENY_BLOCKING = 1 << 9;
+        /// It is told when keys change (CLIENT TRACKING).
+        const TRACKING = 1 << 10;
+        /// Of all keys that it reads, without exceptions.
+        const TRACKS_READS = 1 << 11;
+    }
+}
+
+/// The commands of a transaction.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// The commands, with their places among all commands as tags.
+    pub queue: Queue,
+    /// The flags that one of them has, as bits.
+    pub flags: u32,
+    /// Whether one was refused, so that none will be executed.
+    pub is_doomed: bool,
+}
+
+impl Transaction {
+    /// Leaves it as new; what it has allocated is kept.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        (self.flags, self.is_doomed) = (0, false);
     }
 }
 
@@ -186,6 +216,8 @@ pub struct Session {
     pub blocked: Option<Blocked>,
     /// What it listens to, if it does.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// Its transaction, if it is in one.
+    pub transaction: Option<Box<Transaction>>,
     /// Whether it has authenticated, or needed not to when it connected.
     pub trust: Trust,
     /// Settings.
@@ -242,6 +274,7 @@ impl Session {
             held: None,
             blocked: None,
             subscriptions: None,
+            transaction: None,
             trust: Trust::Unauthenticated,
             flags,
             reply_mode: ReplyMode::On,
@@ -275,6 +308,12 @@ impl Session {
         self.subscriptions.as_ref().map_or(0, |own| own.len(kind))
     }
 
+    /// Bytes of memory that the commands of its transaction take.
+    pub fn transaction_bytes(&self) -> usize {
+        let transaction = self.transaction.as_ref();
+        transaction.map_or(0, |transaction| transaction.queue.memory_bytes())
+    }
+
     /// Bytes of input held for it.
     pub fn query_bytes(&self) -> usize {
         self.tail.len() + self.assembly.as_ref().map_or(0, |assembly| assembly.memory_bytes())
@@ -303,6 +342,7 @@ impl Session {
             + assembly
             + held
             + self.subscriptions.as_ref().map_or(0, |own| own.memory_bytes())
+            + self.transaction_bytes()
             + self.output.memory_bytes()
             + self.name.len()
             + self.lib_name.len()

@@ -81,7 +81,9 @@ impl Keyspace {
         scope: Scope,
         key: Key<'_>,
     ) -> Result<Option<Ref<'_, Entry>>, WrongType> {
-        self.expire_on_access(scope.db, key);
+        if !self.keeps_expired {
+            self.expire_on_access(scope.db, key);
+        }
         match self.read(scope, key) {
             Some(entry) if HashRef::of(&entry).is_some() => Ok(Some(entry)),
             Some(_) => Err(WrongType),

@@ -13,6 +13,7 @@ mod fields;
 mod keys;
 mod load;
 mod removed;
+mod watched;
 
 pub use crate::ds::dict::Prefetch;
 pub use access::{AccessPolicy, lfu_decayed, lfu_initial, lfu_touched};
@@ -22,6 +23,7 @@ pub use db::Db;
 pub use defrag::Slice;
 pub use events::{Event, Happened, KeyEvents};
 pub use removed::{Removals, Removed, What, Why};
+pub use watched::Watched;
 
 use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
@@ -131,6 +133,10 @@ pub struct Keyspace {
     pub awaited: Awaited,
     /// What expired.
     pub removals: Removals,
+    /// Whether readers leave keys and fields where they are whose time has come, without seeing them.
+    pub keeps_expired: bool,
+    /// Keys that clients watch.
+    watched: Watched,
     /// What happened to keys.
     pub events: KeyEvents,
     /// Lookups that found a key, and that found none.
@@ -165,6 +171,8 @@ impl Keyspace {
             walk: defrag::Walk::default(),
             awaited: Awaited::default(),
             removals: Removals::default(),
+            keeps_expired: false,
+            watched: Watched::default(),
             events: KeyEvents::default(),
             hits: 0,
             misses: 0,
@@ -259,7 +267,16 @@ impl Keyspace {
     #[inline]
     fn live(&mut self, db: usize, key: Key<'_>) -> Option<Slot<'_>> {
         let Self { dbs, now_ms, expired, garbage, removals, events, awaited, .. } = self;
-        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
+        let reaper = Reaper {
+            db,
+            now_ms: *now_ms,
+            expired,
+            garbage,
+            removals,
+            events,
+            awaited,
+            keeps: false,
+        };
         live(&mut dbs[db], key, reaper)
     }
 
@@ -267,6 +284,7 @@ impl Keyspace {
     #[inline]
     pub fn read(&mut self, scope: Scope, key: Key<'_>) -> Option<Ref<'_, Entry>> {
         let Self {
+            keeps_expired,
             dbs,
             now_ms,
             expired,
@@ -280,8 +298,16 @@ impl Keyspace {
             rng,
             ..
         } = self;
-        let reaper =
-            Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
+        let reaper = Reaper {
+            db: scope.db,
+            now_ms: *now_ms,
+            expired,
+            garbage,
+            removals,
+            events,
+            awaited,
+            keeps: *keeps_expired,
+        };
         let Some(slot) = live(&mut dbs[scope.db], key, reaper) else {
             *misses += 1;
             events.note(scope.db, key.bytes, Event::KEY_MISS);
@@ -298,6 +324,7 @@ impl Keyspace {
     #[inline]
     pub fn read_mut(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
         let Self {
+            keeps_expired,
             dbs,
             now_ms,
             expired,
@@ -311,8 +338,16 @@ impl Keyspace {
             rng,
             ..
         } = self;
-        let reaper =
-            Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
+        let reaper = Reaper {
+            db: scope.db,
+            now_ms: *now_ms,
+            expired,
+            garbage,
+            removals,
+            events,
+            awaited,
+            keeps: *keeps_expired,
+        };
         let Some(slot) = live(&mut dbs[scope.db], key, reaper) else {
             *misses += 1;
             events.note(scope.db, key.bytes, Event::KEY_MISS);
@@ -359,8 +394,16 @@ impl Keyspace {
     pub fn write(&mut self, scope: Scope, key: Key<'_>) -> Option<Slot<'_>> {
         let Self { dbs, now_ms, expired, garbage, removals, events, awaited, policy, rng, .. } =
             self;
-        let reaper =
-            Reaper { db: scope.db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
+        let reaper = Reaper {
+            db: scope.db,
+            now_ms: *now_ms,
+            expired,
+            garbage,
+            removals,
+            events,
+            awaited,
+            keeps: false,
+        };
         let slot = live(&mut dbs[scope.db], key, reaper)?;
         if scope.touch == Touch::Yes {
             touch(&slot, *policy, rng);
@@ -415,7 +458,16 @@ impl Keyspace {
     ) {
         let Self { dbs, now_ms, expired, garbage, removals, events, awaited, policy, rng, .. } =
             self;
-        let reaper = Reaper { db, now_ms: *now_ms, expired, garbage, removals, events, awaited };
+        let reaper = Reaper {
+            db,
+            now_ms: *now_ms,
+            expired,
+            garbage,
+            removals,
+            events,
+            awaited,
+            keeps: false,
+        };
         let Some(mut slot) = live(&mut dbs[db], key, reaper) else {
             return self.insert(db, key, value, expiry);
         };
@@ -525,6 +577,9 @@ impl Keyspace {
 
     /// Empties a database and returns how many keys it had.
     pub fn flush(&mut self, db: usize, free: Free) -> usize {
+        if !self.watched.is_empty() {
+            self.touch_all_watched(db, None);
+        }
         let table = self.dbs[db].take();
         let len = table.len();
         self.awaited.note_all(db);
@@ -548,6 +603,10 @@ impl Keyspace {
 
     /// Exchanges two databases.
     pub fn swap(&mut self, first: usize, second: usize) {
+        if !self.watched.is_empty() {
+            self.touch_all_watched(first, Some(second));
+            self.touch_all_watched(second, Some(first));
+        }
         self.dbs.swap(first, second);
         self.awaited.note_all(first);
         self.awaited.note_all(second);
@@ -603,6 +662,8 @@ struct Reaper<'a> {
     removals: &'a mut Removals,
     events: &'a mut KeyEvents,
     awaited: &'a mut Awaited,
+    /// Whether it is left where it is, though not given to whoever asks.
+    keeps: bool,
 }
 
 #[inline]
@@ -610,6 +671,9 @@ fn live<'a>(db: &'a mut Db, key: Key<'_>, reaper: Reaper<'_>) -> Option<Slot<'a>
     let Db { dict, field_deadlines, .. } = db;
     let slot = dict.find_mut(key.hash, key.bytes)?;
     if slot.mark() == Mark::Set && slot.get().expiry().is_some_and(|at_ms| at_ms <= reaper.now_ms) {
+        if reaper.keeps {
+            return None;
+        }
         *reaper.expired += 1;
         reaper.removals.expired(reaper.db, key.bytes);
         reaper.events.note(reaper.db, key.bytes, Event::EXPIRED);

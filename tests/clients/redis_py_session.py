@@ -236,6 +236,106 @@ class Session:
             thread.join()
         self.assertEqual(self.r.get("hits"), b"4000")
 
+    # Transactions
+
+    def test_a_transaction_is_executed_as_a_whole(self):
+        with self.r.pipeline(transaction=True) as pipe:
+            pipe.set("a", 1).incr("a").lpush("a", "x").get("a")
+            replies = pipe.execute(raise_on_error=False)
+        self.assertEqual((replies[0], replies[1], replies[3]), (True, 2, b"2"))
+        self.assertIsInstance(replies[2], redis.ResponseError)
+
+    def test_a_watched_key_that_changes_ends_the_transaction(self):
+        with self.r.pipeline() as pipe:
+            pipe.watch("k")
+            self.r.set("k", "other")
+            pipe.multi()
+            pipe.set("k", "mine")
+            with self.assertRaises(redis.WatchError):
+                pipe.execute()
+        self.assertEqual(self.r.get("k"), b"other")
+
+    def test_retry_loops_count_every_time(self):
+        def work():
+            with self.client() as r:
+                for _ in range(50):
+                    r.transaction(
+                        lambda pipe: increment(pipe, int(pipe.get("n") or 0)), "n")
+
+        def increment(pipe, number):
+            pipe.multi()
+            pipe.set("n", number + 1)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.r.get("n"), b"200")
+
+    # Messages
+
+    def messages(self, pubsub, count):
+        """The next messages, those about subscriptions included."""
+        found = []
+        deadline = time.monotonic() + 20
+        while len(found) < count and time.monotonic() < deadline:
+            message = pubsub.get_message(timeout=1)
+            if message:
+                found.append((message["type"], message["channel"], message["data"]))
+        return found
+
+    def test_messages_reach_channels_and_patterns(self):
+        with self.r.pubsub() as pubsub:
+            pubsub.subscribe("news")
+            pubsub.psubscribe("n*")
+            self.assertEqual(self.messages(pubsub, 2),
+                             [("subscribe", b"news", 1), ("psubscribe", b"n*", 2)])
+            self.assertEqual(self.r.publish("news", "hello"), 2)
+            self.assertEqual(self.messages(pubsub, 2),
+                             [("message", b"news", b"hello"), ("pmessage", b"news", b"hello")])
+            self.assertEqual(self.r.pubsub_numsub("news", "x"), [(b"news", 1), (b"x", 0)])
+            self.assertEqual(self.r.pubsub_channels(), [b"news"])
+            self.assertEqual(self.r.pubsub_numpat(), 1)
+            pubsub.ping()
+            pubsub.unsubscribe()
+            pubsub.punsubscribe()
+            kinds = {kind for kind, _, _ in self.messages(pubsub, 3)}
+            self.assertEqual(kinds, {"pong", "unsubscribe", "punsubscribe"})
+        self.assertEqual(self.r.publish("news", "nobody"), 0)
+
+    def test_handlers_in_a_thread_get_everything_in_order(self):
+        got = []
+        pubsub = self.r.pubsub(ignore_subscribe_messages=True)
+        pubsub.subscribe(news=lambda message: got.append(int(message["data"])))
+        thread = pubsub.run_in_thread(sleep_time=0.01)
+        with self.r.pipeline(transaction=False) as pipe:
+            for number in range(2000):
+                pipe.publish("news", number)
+            pipe.execute()
+        deadline = time.monotonic() + 20
+        while len(got) < 2000 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        thread.stop()
+        thread.join()
+        pubsub.close()
+        self.assertEqual(got, list(range(2000)))
+
+    def test_events_of_keys_are_published(self):
+        self.r.config_set("notify-keyspace-events", "KEA")
+        self.addCleanup(self.r.config_set, "notify-keyspace-events", "")
+        with self.r.pubsub() as pubsub:
+            pubsub.psubscribe("__key*__:*")
+            self.messages(pubsub, 1)
+            self.r.set("k", "v", px=1)
+            self.assertEqual(self.messages(pubsub, 4), [
+                ("pmessage", b"__keyspace@0__:k", b"set"), ("pmessage", b"__keyevent@0__:set", b"k"),
+                ("pmessage", b"__keyspace@0__:k", b"expire"),
+                ("pmessage", b"__keyevent@0__:expire", b"k")])
+            self.assertEqual(self.messages(pubsub, 2), [
+                ("pmessage", b"__keyspace@0__:k", b"expired"),
+                ("pmessage", b"__keyevent@0__:expired", b"k")])
+
 
 class Resp2(Session, unittest.TestCase):
     protocol = 2
@@ -243,6 +343,24 @@ class Resp2(Session, unittest.TestCase):
 
 class Resp3(Session, unittest.TestCase):
     protocol = 3
+
+    def test_a_cache_forgets_what_changes(self):
+        from redis.cache import CacheConfig
+        with self.client(cache_config=CacheConfig()) as cached:
+            self.r.set("k", "one")
+            self.assertEqual([cached.get("k") for _ in range(3)], [b"one"] * 3)
+            self.assertEqual(cached.get_cache().size, 1)
+            for value in (b"two", b"three"):
+                self.r.set("k", value)
+                deadline = time.monotonic() + 20
+                while cached.get("k") != value and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                self.assertEqual(cached.get("k"), value)
+            self.r.flushall()
+            deadline = time.monotonic() + 20
+            while cached.get("k") is not None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            self.assertIsNone(cached.get("k"))
 
 
 class Password(unittest.TestCase):

@@ -19,6 +19,7 @@ mod reply;
 mod rng;
 mod side;
 mod state;
+mod transaction;
 mod values;
 mod wire;
 

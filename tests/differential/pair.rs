@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::daemon::{Failure, Launch};
 use crate::deviations::Deviations;
 use crate::grammar::{Command, Step, Words};
-use crate::reply::{Given, shown};
+use crate::reply::{Compare, Given, shown};
 use crate::side::{Answers, Fault, Protocol, Side};
 use crate::state;
+use crate::transaction::Transaction;
 
 /// Commands per write.
 const BATCH: usize = 200;
@@ -47,6 +48,8 @@ pub(crate) struct Pair {
     oracle: Side,
     subject: Side,
     deviations: Deviations,
+    /// The transaction that the commands are in.
+    transaction: Transaction,
     /// How often each deviation was met, by its reason.
     pub(crate) excused: BTreeMap<String, usize>,
 }
@@ -60,7 +63,8 @@ impl Pair {
     ) -> Result<Pair, Failure> {
         let oracle = Side::start(oracle, Fault::None)?;
         let subject = Side::start(subject, fault)?;
-        Ok(Pair { oracle, subject, deviations, excused: BTreeMap::new() })
+        let transaction = Transaction::default();
+        Ok(Pair { oracle, subject, deviations, transaction, excused: BTreeMap::new() })
     }
 
     pub(crate) fn stop(self) -> Result<(), Failure> {
@@ -81,6 +85,7 @@ impl Pair {
         protocol: Protocol,
     ) -> Result<Option<Difference>, Failure> {
         self.reset(protocol)?;
+        self.transaction = Transaction::default();
         let mut batch = Vec::new();
         let mut places = Vec::new();
         for (place, step) in steps.iter().enumerate() {
@@ -102,7 +107,27 @@ impl Pair {
                 return Ok(Some(difference));
             }
         }
-        Ok(state::compare(self, steps.len()))
+        let end = [Command::of("DISCARD", Compare::Exact)];
+        if let Some(difference) = self.compare(&end, |_| steps.len()) {
+            return Ok(Some(difference));
+        }
+        let heard = self.compare_heard(steps.len());
+        Ok(heard.or_else(|| state::compare(self, steps.len())))
+    }
+
+    /// Compares what was published meanwhile, by commands and as keyspace events.
+    fn compare_heard(&mut self, place: usize) -> Option<Difference> {
+        let (oracle, subject) = self.both(Side::heard);
+        let nothing = || "nothing more".to_owned();
+        for index in 0..oracle.len().max(subject.len()) {
+            let said = |heard: &[String]| heard.get(index).cloned().unwrap_or_else(nothing);
+            let (oracle, subject) = (said(&oracle), said(&subject));
+            if oracle != subject {
+                let command = format!("message {index}");
+                return self.judge(Difference { place, command, oracle, subject });
+            }
+        }
+        None
     }
 
     /// Sends the commands to both; `place` says to which step the i-th belongs.
@@ -113,9 +138,11 @@ impl Pair {
     ) -> Option<Difference> {
         let (oracle, subject) = self.run(commands);
         for (index, command) in commands.iter().enumerate() {
+            self.transaction.note(command, oracle.replies.get(index));
             let given = (given(&oracle, index), given(&subject, index));
             if let (Some(oracle), Some(subject)) = given
-                && command.compare.agree(oracle, subject)
+                && (command.compare.agree(oracle, subject)
+                    || self.transaction.agree(command, oracle, subject))
             {
                 continue;
             }

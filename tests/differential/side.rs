@@ -10,6 +10,8 @@ use crate::pair::HANG;
 use crate::reply::{Compare, Reply, shown};
 use crate::wire::{Connection, encode};
 
+/// All events but those that depend on when a server looks for expired keys.
+const EVENTS: &str = "KEg$lshzetdmn";
 /// More calls of SCAN than any data set here needs.
 const SCAN_CALLS_MAX: usize = 10_000;
 
@@ -49,13 +51,15 @@ pub(crate) struct Side {
     launch: Launch,
     daemon: Daemon,
     connection: Option<Connection>,
+    /// A second client, which listens to all channels: those of keyspace events among them.
+    ears: Option<Connection>,
     fault: Fault,
 }
 
 impl Side {
     pub(crate) fn start(launch: Launch, fault: Fault) -> Result<Side, Failure> {
         let daemon = Daemon::start(&launch)?;
-        Ok(Side { launch, daemon, connection: None, fault })
+        Ok(Side { launch, daemon, connection: None, ears: None, fault })
     }
 
     /// Empties the server and opens a new connection; starts the server anew if it has ended or
@@ -69,7 +73,7 @@ impl Side {
         let greeting = ["FLUSHALL", hello.as_str()].map(|text| Command::of(text, Compare::Exact));
         let answers = self.run(&greeting);
         match answers.replies.as_slice() {
-            [Reply::Line(b'+', _), Reply::Aggregate(..)] => Ok(()),
+            [Reply::Line(b'+', _), Reply::Aggregate(..)] => self.listen(&hello),
             replies => {
                 let replies: Vec<String> = replies.iter().map(Reply::to_string).collect();
                 let failure = answers.failure.unwrap_or_default();
@@ -77,6 +81,46 @@ impl Side {
                 let text = format!("{name} answers FLUSHALL and HELLO: {replies:?} {failure}");
                 Err(Failure::Other(text))
             }
+        }
+    }
+
+    /// Lets the second client hear everything from now on.
+    fn listen(&mut self, hello: &str) -> Result<(), Failure> {
+        let failed = |error| Failure::io("listening")(error);
+        let mut ears = Connection::open(self.daemon.address()).map_err(failed)?;
+        let events = format!("CONFIG SET notify-keyspace-events {EVENTS}");
+        let mut bytes = Vec::new();
+        for text in [hello, &events, "PSUBSCRIBE *", "SUBSCRIBE news", "SSUBSCRIBE news"] {
+            encode(&Command::of(text, Compare::Exact).words, &mut bytes);
+        }
+        ears.exchange(&bytes, 5).1.map_err(failed)?;
+        self.ears = Some(ears);
+        Ok(())
+    }
+
+    /// What the second client has heard, up to now.
+    pub(crate) fn heard(&mut self) -> Vec<String> {
+        let Some(mut ears) = self.ears.take() else { return Vec::new() };
+        // A connection of its own: the first may be in a transaction, or gone.
+        let mut bytes = Vec::new();
+        encode(&Command::of("PUBLISH the end", Compare::Exact).words, &mut bytes);
+        let told = Connection::open(self.daemon.address())
+            .map(|mut connection| connection.exchange(&bytes, 1));
+        if told.is_err() {
+            return vec!["nothing more".to_owned()];
+        }
+        let mut heard = Vec::new();
+        loop {
+            let (replies, outcome) = ears.exchange(b"", 1);
+            let Some(reply) = replies.first() else {
+                heard.push(outcome.err().map_or_else(String::new, |error| wire_error(&error)));
+                return heard;
+            };
+            let text = reply.to_string();
+            if text.ends_with("\"the\" $\"end\"]") {
+                return heard;
+            }
+            heard.push(text);
         }
     }
 

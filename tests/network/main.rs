@@ -18,6 +18,7 @@ mod malformed;
 mod output;
 mod pausing;
 mod pipelines;
+mod publishing;
 mod quiet;
 mod starting;
 mod waiting;

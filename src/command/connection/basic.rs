@@ -1,9 +1,8 @@
 //! PING, ECHO, SELECT, RESET and QUIT.
 
 use super::auth;
-use crate::command::pubsub;
 use crate::command::spec::{Arg, ArgType, Categories, Deprecation, Flags, Group};
-use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::command::{Command, Context, Error, Outcome, Spec, pubsub, tracking, transaction};
 use crate::resp::Protocol;
 use crate::session::{ReplyMode, SessionFlags};
 
@@ -145,6 +144,8 @@ fn reset(ctx: &mut Context<'_>) -> Outcome {
         ReplyMode::On | ReplyMode::SkipNext | ReplyMode::Skip => {}
     }
     pubsub::unsubscribe_from_all(ctx.server, session);
+    transaction::drop_transaction(ctx.server, session);
+    tracking::disable(ctx.server, session);
     session.output.simple("RESET");
     Ok(())
 }

@@ -89,7 +89,7 @@ fn a_unit_of_several_commands_is_one_transaction() {
     }
     let mut bench = listening(Config::default());
     bench.handle(nested, &["B"]);
-    assert_eq!(recorded(&mut bench.server), "MULTI|SELECT 0|A 1|B|A 1|B|EXEC");
+    assert_eq!(recorded(&mut bench.server), "SELECT 0|MULTI|A 1|B|A 1|B|EXEC");
     bench.handle(
         |ctx| {
             ctx.effects_loose();

@@ -31,7 +31,7 @@ const TIMEOUT_OUT_OF_RANGE: Error = Error::fixed("ERR timeout is out of range");
 fn wait(ctx: &mut Context<'_>) -> Outcome {
     let replicas = ctx.integer(1)?;
     let until_ns = deadline_ns(ctx, 2)?;
-    if replicas <= 0 {
+    if replicas <= 0 || ctx.may_not_wait() {
         return ctx.reply_integer(0);
     }
     let blocked = Blocked { until_ns, timed_out: |out| out.integer(0), keys: None, log: None };

@@ -81,13 +81,14 @@ pub(super) fn clients(report: &mut Report<'_>) {
         ("maxclients", &server.config.maxclients),
         ("client_recent_max_input_buffer", &server.largest_input_bytes),
         ("client_recent_max_output_buffer", &server.largest_output_bytes),
-        ("blocked_clients", &server.waits.len()),
+        ("blocked_clients", &(server.waits.len() + server.paused.len())),
     ]);
-    report.zeros(&["tracking_clients"]);
+    report.field("tracking_clients", server.tracking.len());
     report.field("pubsub_clients", server.hub.clients());
-    report.zeros(&["watching_clients"]);
+    let watched = server.keyspace.watched();
+    report.field("watching_clients", watched.clients());
     report.field("clients_in_timeout_table", server.waits.timed_len());
-    report.zeros(&["total_watched_keys"]);
+    report.field("total_watched_keys", watched.keys());
     report.field("total_blocking_keys", server.keyspace.awaited.keys());
     // Of commands that a key's end wakes as well, which streams bring.
     report.zeros(&["total_blocking_keys_on_nokey"]);
@@ -277,13 +278,13 @@ pub(super) fn stats(report: &mut Report<'_>) {
     report.field("latest_fork_usec", report.server.persistence.last_fork_us);
     report.field("total_forks", report.server.persistence.forks);
     defragmentation(report);
-    report.zeros(&[
-        "migrate_cached_sockets",
-        "slave_expires_tracked_keys",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
+    report.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys"]);
+    let tracking = &report.server.tracking;
+    report.fields(&[
+        ("tracking_total_keys", &tracking.keys()),
+        ("tracking_total_items", &tracking.items()),
+        ("tracking_total_prefixes", &tracking.prefixes()),
+        ("unexpected_error_replies", &0),
     ]);
     let stats = &report.server.stats;
     report.fields(&[

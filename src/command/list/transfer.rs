@@ -204,6 +204,10 @@ fn move_or_wait(ctx: &mut Context<'_>, ends: Ends, timeout: usize) -> Outcome {
             record_without_timeout(ctx);
             Ok(())
         }
+        None if ctx.may_not_wait() => {
+            ctx.session.output.null();
+            Ok(())
+        }
         None => {
             let timed_out = Output::null_array;
             ctx.wait_for_keys(Wanted {

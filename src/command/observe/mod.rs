@@ -109,8 +109,11 @@ pub fn look_closer(server: &mut Server, session: &mut Session, seen: &Seen<'_>) 
     }
     if seen.nanos > SLOW_NS {
         dispatch::note_latency(server, seen.id, seen.nanos / 1_000_000);
-        let now = server.now.later(seen.nanos);
-        server.set_now(now);
+        // For the commands of a transaction it is one moment.
+        if !session.flags.contains(SessionFlags::DENY_BLOCKING) {
+            let now = server.now.later(seen.nanos);
+            server.set_now(now);
+        }
     }
 }
 

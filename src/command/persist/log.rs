@@ -15,6 +15,7 @@ impl Server {
     /// before replies go out.
     #[inline]
     pub fn commit(&mut self) {
+        self.broadcast_invalidations();
         if self.effects.wanted() {
             self.commit_effects();
         }

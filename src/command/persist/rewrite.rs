@@ -45,7 +45,7 @@ fn bgrewriteaof(ctx: &mut Context<'_>) -> Outcome {
     if persistence.child_of(ChildKind::Rewrite).is_some() {
         return Err(IN_PROGRESS);
     }
-    if persistence.child.is_some() {
+    if persistence.child.is_some() || ctx.server.in_transaction {
         persistence.rewrite_scheduled = Scheduled::Yes;
         ctx.out().simple("Background append only file rewriting scheduled");
         return Ok(());
@@ -238,14 +238,8 @@ impl Server {
         }
         self.follow_log();
         match self.persistence.child.map(|child| child.kind) {
-            Some(ChildKind::Snapshot) => {
-                self.persistence.rewrite_scheduled = Scheduled::Yes;
-                tracing::info!(
-                    "AOF was enabled but there is already another background operation. An AOF \
-                     background was scheduled to start when possible."
-                );
-                return Ok(());
-            }
+            Some(ChildKind::Snapshot) => return self.schedule_start(),
+            Some(ChildKind::Rewrite) | None if self.in_transaction => return self.schedule_start(),
             Some(ChildKind::Rewrite) => {
                 tracing::info!(
                     "AOF was enabled but there is already an AOF rewriting in background. Stopping \
@@ -263,6 +257,16 @@ impl Server {
             self.stop_log();
             "Unable to turn on AOF. Check server logs.".to_owned()
         })
+    }
+
+    /// Lets the log begin with a rewrite when one is possible.
+    fn schedule_start(&mut self) -> Result<(), String> {
+        self.persistence.rewrite_scheduled = Scheduled::Yes;
+        tracing::info!(
+            "AOF was enabled but there is already another background operation. An AOF background was \
+             scheduled to start when possible."
+        );
+        Ok(())
     }
 
     fn stop_log(&mut self) {

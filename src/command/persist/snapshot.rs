@@ -96,8 +96,8 @@ fn bgsave(ctx: &mut Context<'_>) -> Outcome {
     if ctx.server.persistence.child_of(ChildKind::Snapshot).is_some() {
         return Err(IN_PROGRESS);
     }
-    if ctx.server.persistence.child.is_some() {
-        if scheduled == Scheduled::No {
+    if ctx.server.persistence.child.is_some() || ctx.server.in_transaction {
+        if scheduled == Scheduled::No && !ctx.server.in_transaction {
             return Err(OTHER_CHILD);
         }
         ctx.server.persistence.scheduled = Scheduled::Yes;
@@ -259,10 +259,8 @@ impl Server {
             self.cancel_snapshot();
         }
         if !self.config.save.is_empty() {
-            let dirty = self.keyspace.dirty;
             // What keeps it from being written is in the log, as for any other snapshot.
             let _ = self.save();
-            self.keyspace.dirty = dirty; // the command is still to be told to others
         }
     }
 

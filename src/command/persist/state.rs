@@ -5,7 +5,7 @@ use super::loading::Loading;
 use crate::command::Error;
 use crate::command::host::ChildKind;
 use crate::command::server::{Now, Server};
-use crate::command::spec::{Flags, Spec};
+use crate::command::spec::Flags;
 use crate::persist::aof::manifest::BaseFormat;
 use crate::session::ClientId;
 use bitflags::bitflags;
@@ -138,7 +138,7 @@ impl Server {
     /// # Errors
     /// What it tells the client.
     #[cold]
-    pub fn check_conditions(&self, spec: &Spec) -> Result<(), Error> {
+    pub fn check_conditions(&self, flags: Flags, name: &str) -> Result<(), Error> {
         const LOADING: Error = Error::fixed("LOADING Redis is loading the dataset in memory");
         const MISCONF: Error = Error::fixed(
             "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
@@ -150,7 +150,7 @@ impl Server {
         if self.conditions.contains(Conditions::ENDING) {
             return Err(Error::fixed("ERR The server is shutting down"));
         }
-        let writes = spec.flags.contains(Flags::WRITE) || spec.name == "ping";
+        let writes = flags.contains(Flags::WRITE) || name == "ping";
         let config = &self.config;
         let stops_writes = config.stop_writes_on_bgsave_error && !config.save.is_empty();
         if self.conditions.contains(Conditions::SNAPSHOT_FAILED) && stops_writes && writes {
@@ -161,7 +161,7 @@ impl Server {
             let line = format!("MISCONF Errors writing to the AOF file: {reason}");
             return Err(Error::new(line));
         }
-        if self.conditions.contains(Conditions::LOADING) && !spec.flags.contains(Flags::LOADING) {
+        if self.conditions.contains(Conditions::LOADING) && !flags.contains(Flags::LOADING) {
             return Err(LOADING);
         }
         Ok(())

@@ -67,7 +67,7 @@ Clients {
 
     /// Keys remembered for client-side caching; beyond that the oldest are invalidated. 0 is no limit.
     "tracking-table-max-keys" tracking_table_max_keys: u64 = 1_000_000, integer(0, LONG_MAX), Free,
-        Later(Tracking);
+        Live;
 }
 
 Observability {

@@ -43,7 +43,7 @@ const KILL_FILTER: Arg = OneOf(&[
     &[Word("ADDR"), Word("1.2.3.4:5")],
     &[Word("LADDR"), Word("1.2.3.4:5")],
     &[Word("USER"), Junk],
-    &[Word("TYPE"), Word("pubsub")],
+    &[Word("TYPE"), Word("replica")],
     &[Word("TYPE"), Junk],
     &[Word("USER"), Word("nobody")],
     &[Word("nonsense"), Junk],

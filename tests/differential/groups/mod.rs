@@ -7,12 +7,14 @@ mod geo;
 mod hashes;
 mod hyperloglogs;
 mod lists;
+mod publishing;
 mod server;
 mod sets;
 mod sorted_sets;
 mod sorting;
 mod streams;
 mod strings;
+mod transactions;
 
 use crate::grammar::Group;
 
@@ -31,4 +33,6 @@ pub(crate) const GROUPS: &[&Group] = &[
     &geo::GROUP,
     &connection::GROUP,
     &server::GROUP,
+    &publishing::GROUP,
+    &transactions::GROUP,
 ];

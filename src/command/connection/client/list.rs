@@ -1,12 +1,15 @@
 //! CLIENT LIST, INFO and ID.
 
+use super::tracking::redirect_of;
 use super::{Class, unknown_class};
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::pubsub::Kind;
 use crate::resp::{OwnedArgs, Protocol};
+use crate::session::tracking::{Mode, Tracking};
 use crate::session::{ClientId, Closing, Session, SessionFlags, Sessions};
+use crate::store::Watched;
 
 /// CLIENT LIST [TYPE type] [ID client-id ...]
 pub(super) static LIST: Command =
@@ -154,18 +157,28 @@ fn find<'a>(sessions: &'a Sessions, me: &'a Session, id: ClientId) -> Option<&'a
 
 /// From where clients are looked at.
 #[derive(Clone, Copy)]
-struct View {
+struct View<'a> {
     now_s: i64,
+    watched: &'a Watched,
+    tracking: &'a Tracking,
     /// The client that asks, whose command is under way.
     me: ClientId,
     /// Bytes of its arguments.
     argument_bytes: usize,
 }
 
-impl View {
-    fn of(ctx: &Context<'_>) -> Self {
+impl<'a> View<'a> {
+    fn of(ctx: &'a Context<'_>) -> Self {
         let argument_bytes = ctx.args.from(0).map(<[u8]>::len).sum();
-        Self { now_s: ctx.server.now.unix_s(), me: ctx.session.id, argument_bytes }
+        let watched = ctx.server.keyspace.watched();
+        let tracking = &ctx.server.tracking;
+        Self {
+            now_s: ctx.server.now.unix_s(),
+            watched,
+            tracking,
+            me: ctx.session.id,
+            argument_bytes,
+        }
     }
 
     /// Appends a client's line. `qbuf` counts what is kept between turns: a command that arrives whole
@@ -173,6 +186,7 @@ impl View {
     /// for a client that waits for nothing, and `rbp`, its peak, is its size.
     fn describe(self, session: &Session, text: &mut String) {
         let is_me = session.id == self.me;
+        let tracker = self.tracking.get(session.id);
         let held = session.held.as_ref().map_or(0, OwnedArgs::memory_bytes);
         let argument_bytes = if is_me { self.argument_bytes } else { held };
         let output = &session.output;
@@ -186,8 +200,8 @@ impl View {
         let is_stuck = !is_me && !output.is_empty() && !session.is_queued_for_write;
         text.push_str(&format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
-             ssub={} multi=-1 watch=0 qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs={} rbp={} \
-             obl={} oll={} omem={} tot-mem={} events={} cmd={} user=default redir=-1 resp={} \
+             ssub={} multi={} watch={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} \
+             obl={} oll={} omem={} tot-mem={} events={} cmd={} user=default redir={} resp={} \
              lib-name={} lib-ver={}\n",
             session.id.0,
             session.peer,
@@ -196,14 +210,20 @@ impl View {
             String::from_utf8_lossy(&session.name),
             self.now_s - session.connected_at_s,
             self.now_s - session.active_at_s,
-            letters(session),
+            letters(session, self.watched, self.tracking),
             session.db,
             session.subscribed(Kind::Channel),
             session.subscribed(Kind::Pattern),
             session.subscribed(Kind::Shard),
+            session
+                .transaction
+                .as_ref()
+                .map_or(-1, |transaction| num::i64_of(transaction.queue.len())),
+            self.watched.watched_by(session.id.0),
             session.waiting_input_bytes(),
             session.tail.capacity() - session.tail.len(),
             argument_bytes,
+            session.transaction_bytes(),
             buffer_bytes,
             buffer_bytes,
             unsent_bytes,
@@ -212,6 +232,7 @@ impl View {
             session.memory_bytes() + if is_me { argument_bytes } else { 0 },
             if is_stuck { "rw" } else { "r" },
             command,
+            redirect_of(tracker),
             protocol,
             String::from_utf8_lossy(&session.lib_name),
             String::from_utf8_lossy(&session.lib_version),
@@ -220,32 +241,27 @@ impl View {
 }
 
 /// The letters of the field `flags`.
-fn letters(session: &Session) -> String {
+fn letters(session: &Session, watched: &Watched, tracking: &Tracking) -> String {
     let has = |flag| session.flags.contains(flag);
-    let mut letters = String::new();
-    if has(SessionFlags::MONITOR) {
-        letters.push('O');
-    }
-    if has(SessionFlags::SUBSCRIBED) {
-        letters.push('P');
-    }
-    if session.is_held_back() {
-        letters.push('b');
-    }
-    match session.closing {
-        Closing::No => {}
-        Closing::AfterReplies => letters.push('c'),
-        Closing::Now => letters.push('A'),
-    }
-    for (flag, letter) in [
-        (SessionFlags::UNIX_SOCKET, 'U'),
-        (SessionFlags::NO_EVICT, 'e'),
-        (SessionFlags::NO_TOUCH, 'T'),
-    ] {
-        if has(flag) {
-            letters.push(letter);
-        }
-    }
+    let tracker = tracking.get(session.id);
+    let letters: String = [
+        (has(SessionFlags::MONITOR), 'O'),
+        (has(SessionFlags::SUBSCRIBED), 'P'),
+        (has(SessionFlags::MULTI), 'x'),
+        (session.is_held_back(), 'b'),
+        (tracker.is_some(), 't'),
+        (tracker.is_some_and(|tracker| tracker.is_broken), 'R'),
+        (tracker.is_some_and(|tracker| tracker.mode == Mode::Broadcast), 'B'),
+        (watched.is_stale(session.id.0), 'd'),
+        (session.closing == Closing::AfterReplies, 'c'),
+        (session.closing == Closing::Now, 'A'),
+        (has(SessionFlags::UNIX_SOCKET), 'U'),
+        (has(SessionFlags::NO_EVICT), 'e'),
+        (has(SessionFlags::NO_TOUCH), 'T'),
+    ]
+    .into_iter()
+    .filter_map(|(holds, letter)| holds.then_some(letter))
+    .collect();
     if letters.is_empty() { "N".to_owned() } else { letters }
 }
 
@@ -380,7 +396,7 @@ mod tests {
         let mut flags = |set: SessionFlags, closing| {
             bench.session.flags = set;
             bench.session.closing = closing;
-            letters(&bench.session)
+            letters(&bench.session, bench.server.keyspace.watched(), &bench.server.tracking)
         };
         assert_eq!(flags(SessionFlags::empty(), Closing::No), "N");
         assert_eq!(flags(SessionFlags::RESUMING, Closing::No), "N");

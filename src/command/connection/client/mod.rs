@@ -5,6 +5,7 @@ mod list;
 pub(super) mod names;
 mod pause;
 mod settings;
+mod tracking;
 mod unblock;
 
 use crate::command::spec::{Categories, Flags, Group};
@@ -16,7 +17,9 @@ pub(super) static CLIENT: Command = Command {
     spec: CLIENT_SPEC,
     handler: None,
     subcommands: &[
+        &tracking::CACHING,
         &names::GETNAME,
+        &tracking::GETREDIR,
         &HELP,
         &list::ID,
         &list::INFO,
@@ -28,6 +31,8 @@ pub(super) static CLIENT: Command = Command {
         &settings::REPLY,
         &names::SETINFO,
         &names::SETNAME,
+        &tracking::TRACKING,
+        &tracking::TRACKINGINFO,
         &unblock::UNBLOCK,
         &pause::UNPAUSE,
     ],
@@ -60,8 +65,12 @@ const HELP_SPEC: Spec = Spec {
 
 fn help(ctx: &mut Context<'_>) -> Outcome {
     ctx.help(&[
+        "CACHING (YES|NO)",
+        "    Track the keys of the next command, or do not.",
         "GETNAME",
         "    Show the name of this connection.",
+        "GETREDIR",
+        "    Show which connection is told of changes in this one's stead.",
         "ID",
         "    Show the number of this connection.",
         "INFO",
@@ -98,6 +107,11 @@ fn help(ctx: &mut Context<'_>) -> Outcome {
         "    Note which library the client uses.",
         "SETNAME <name>",
         "    Name this connection.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Tell this connection when keys change that it has read.",
+        "TRACKINGINFO",
+        "    Show what this connection tracks.",
         "UNBLOCK <client-id> [TIMEOUT|ERROR]",
         "    End a connection's wait as if its time had run out, or with an error.",
         "UNPAUSE",
@@ -165,7 +179,6 @@ mod tests {
     fn subcommands_there_are_not() {
         check("CLIENT", "-ERR wrong number of arguments for 'client' command");
         check("CLIENT foo", "-ERR unknown subcommand 'foo'. Try CLIENT HELP.");
-        check("CLIENT TRACKING ON", "-ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.");
         check("CLIENT ID x", "-ERR wrong number of arguments for 'client|id' command");
     }
 

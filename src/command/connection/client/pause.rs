@@ -75,7 +75,7 @@ fn pause(ctx: &mut Context<'_>) -> Outcome {
         None => asked,
     };
     if pause.until_ms > now_ms {
-        ctx.server.pause = Some(pause);
+        ctx.server.set_pause(Some(pause));
     }
     ctx.ok()
 }
@@ -94,7 +94,7 @@ fn deadline_ms(timeout: &[u8], now_ms: i64) -> Result<i64, Error> {
 
 /// The reactor's next turn lets the clients go on.
 fn unpause(ctx: &mut Context<'_>) -> Outcome {
-    ctx.server.pause = None;
+    ctx.server.set_pause(None);
     ctx.ok()
 }
 
