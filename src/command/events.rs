@@ -1,6 +1,5 @@
-//! Telling what happened to keys: to who watches or tracks keys, and as
-//! messages on the
-//! channels of keyspace events.
+//! Telling what happened to keys: to who watches or tracks them, and as messages on the channels of
+//! keyspace events.
 //!
 //! The store notes events while somebody wants to hear of them (`store::KeyEvents`); they are told when
 //! the command is over, before its client gets the reply.

@@ -175,7 +175,7 @@ fn what_groups_do_is_recorded_as_claims() {
     check(
         "PING",
         "XREADGROUP GROUP g a COUNT 2 STREAMS s >",
-        "MULTI|SELECT 0|XCLAIM s g a 0 1-0 @ RETRYCOUNT 1 ! LASTID 1-0|\
+        "MULTI|XCLAIM s g a 0 1-0 @ RETRYCOUNT 1 ! LASTID 1-0|\
          XCLAIM s g a 0 2-0 @ RETRYCOUNT 1 ! LASTID 2-0|XGROUP SETID s g 2-0 ENTRIESREAD 2|EXEC",
     );
     let two = "XREADGROUP GROUP g a COUNT 2 STREAMS s >";
@@ -201,7 +201,7 @@ fn what_groups_do_is_recorded_as_claims() {
     check(
         "XREADGROUP GROUP g a COUNT 2 STREAMS s >; XDEL s 1",
         "XAUTOCLAIM s g b 0 0 JUSTID",
-        "MULTI|SELECT 0|XCLAIM s g a 0 1-0 @ RETRYCOUNT 1 ! LASTID 2-0|\
+        "MULTI|XCLAIM s g a 0 1-0 @ RETRYCOUNT 1 ! LASTID 2-0|\
          XCLAIM s g b 0 2-0 @ RETRYCOUNT 1 ! LASTID 2-0|EXEC",
     );
     check(
