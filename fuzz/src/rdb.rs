@@ -16,10 +16,12 @@ use carnelian::persist::rdb::{
 use carnelian::store::Keyspace;
 use carnelian::value::hash::{FieldTtl, NewValue};
 use carnelian::value::list::{Direction, End};
+use carnelian::value::stream::{ConsumerId, Keep, Limits, NewId, Precision, StreamId};
 use carnelian::value::{
     self, Collection, Entry, Hash, HashRef, List, ListRef, Set, SetRef, SortedSet, SortedSetRef,
-    Str,
+    Str, Stream,
 };
+use std::hint::black_box;
 
 const KEY: HashKey = HashKey::new(1, 2);
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -164,7 +166,78 @@ fn look_up(entry: &Entry) {
             let name = field.name.text(&mut digits);
             assert!(hash.find(name, i64::MIN).is_some());
         }
+    } else if let Some(stream) = Stream::of(entry) {
+        look_up_stream(stream);
     }
+}
+
+/// Every entry both ways and by its ID, every pending entry by its consumer.
+fn look_up_stream(Stream { log, groups }: &Stream) {
+    #[cfg(fuzzing)]
+    log.check_invariants();
+    let mut ids = Vec::new();
+    for (id, fields) in log.range(StreamId::MIN, StreamId::MAX) {
+        let count = fields.len();
+        assert_eq!(fields.count(), count);
+        ids.push(id);
+    }
+    assert_eq!(u64::try_from(ids.len()).ok(), Some(log.len()));
+    assert!(ids.is_sorted_by(|a, b| a < b) && ids.last().is_none_or(|last| *last <= log.last_id()));
+    assert!(ids.iter().take(FEW).all(|id| log.get(*id).is_some()));
+    let backwards = log.range(StreamId::MIN, StreamId::MAX).rev();
+    assert!(backwards.map(|(id, _)| id).eq(ids.into_iter().rev()));
+    for (_, group) in groups.iter() {
+        black_box(group.lag(log));
+        let all = StreamId::MIN..=StreamId::MAX;
+        let mut count = 0;
+        for (consumer, _) in group.consumers() {
+            for (_, nack) in group.pending_of(consumer, all.clone()) {
+                assert_eq!(nack.consumer, Some(consumer));
+                count += 1;
+            }
+        }
+        assert_eq!(count, group.pending_len());
+        assert_eq!(count, group.pending_range(all).count());
+    }
+}
+
+/// Reads for every group, claims and acknowledges; deletes all entries.
+fn change_stream(stream: &mut Stream) {
+    let Stream { log, groups } = stream;
+    let fields = [&b"field"[..], b"value"];
+    let limits = Limits::new(4096, 10);
+    let mut ids: Vec<StreamId> =
+        log.range(StreamId::MIN, StreamId::MAX).map(|(id, _)| id).collect();
+    let added = log.append(NewId::Auto, 5, fields.into_iter(), limits);
+    assert!(added.is_ok() || log.last_id() == StreamId::MAX);
+    ids.extend(added);
+    for (_, group) in groups.iter_mut() {
+        let new = group.create_consumer(b"new", NOW_MS);
+        let new = new.or_else(|| group.consumer_named(b"new")).expect("it was made");
+        for &id in ids.iter().rev().take(FEW) {
+            group.advance(log, id);
+            group.deliver(id, new, NOW_MS);
+            group.redeliver(id, NOW_MS);
+        }
+        let all = StreamId::MIN..=StreamId::MAX;
+        let pending: Vec<StreamId> = group.pending_range(all).map(|(id, _)| id).collect();
+        for id in pending.into_iter().step_by(2) {
+            assert!(group.ack(id).is_some());
+        }
+        let consumers: Vec<ConsumerId> = group.consumers().map(|(consumer, _)| consumer).collect();
+        for consumer in consumers {
+            group.delete_consumer(consumer);
+        }
+        assert_eq!((group.pending_len(), group.consumer_count()), (0, 0));
+    }
+    for id in ids.into_iter().step_by(2) {
+        assert!(log.delete(id));
+    }
+    log.trim(Keep::Last(3), Precision::Exact);
+    assert!(log.len() <= 3);
+    log.trim(Keep::Last(0), Precision::Nodes { limit: None });
+    #[cfg(fuzzing)]
+    log.check_invariants();
 }
 
 /// Adds to a value and takes everything out again.
@@ -204,5 +277,7 @@ fn changed(mut entry: Entry, choices: Choices) {
             hash.remove(&name, NOW_MS);
         }
         assert!(choices.sanitize == Sanitize::No || hash.as_ref().len() <= 1);
+    } else if let Some(stream) = Box::<Stream>::of_mut(&mut value) {
+        change_stream(stream);
     }
 }
