@@ -4,6 +4,7 @@
 //! libFuzzer through `fuzz_targets/`, and `tests/fuzz_replay.rs` of the main package, which runs the
 //! corpus and every past crash through them on each `cargo test`.
 
+pub mod aof;
 pub mod canary;
 pub mod command;
 pub mod config;
@@ -29,6 +30,7 @@ pub type Target = fn(&[u8]);
 
 /// The targets by name; the canary, which is to fail, is not among them.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("aof_load", aof::run),
     ("command", command::run),
     ("config", config::run),
     ("dict", dict::run),

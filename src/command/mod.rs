@@ -37,6 +37,7 @@ pub mod pubsub;
 pub mod push;
 pub mod quiet_host;
 pub mod replay;
+mod replay_library;
 pub mod secrets;
 pub mod server;
 pub mod set;

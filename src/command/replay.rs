@@ -9,6 +9,7 @@ use super::context::KeyHashes;
 use super::dispatch::{self, Flow};
 use super::error::printed;
 use super::quiet_host::QuietHost;
+use super::replay_library::Libraries;
 use super::server::{Now, Server};
 use super::table::CommandId;
 use crate::base::rng::Rng;
@@ -18,6 +19,7 @@ use crate::resp::parse::Trust;
 use crate::resp::{Args, OwnedArgs};
 use crate::session::{Endpoint, Session, SessionFlags};
 use crate::store::Keyspace;
+use bytes::Bytes;
 use std::fmt;
 
 /// Commands that may give a time from now on.
@@ -89,6 +91,7 @@ pub struct Replayer {
     unit: Option<Vec<OwnedArgs>>,
     /// Commands that replied with an error.
     failures: u64,
+    libraries: Libraries,
 }
 
 impl Replayer {
@@ -114,7 +117,8 @@ impl Replayer {
         let mut session = Session::new(id, end.clone(), end, -1, now.unix_s());
         session.trust = Trust::Authenticated;
         session.flags.insert(SessionFlags::OBEYED);
-        let mut replayer = Self { server, session, now, unit: None, failures: 0 };
+        let mut replayer =
+            Self { server, session, now, unit: None, failures: 0, libraries: Libraries::default() };
         replayer.stop_time();
         Ok(replayer)
     }
@@ -134,6 +138,18 @@ impl Replayer {
     pub fn begin(&mut self) {
         self.session.db = 0;
         self.unit = None;
+    }
+
+    /// Adds libraries of functions, out of a snapshot.
+    pub fn add_libraries(&mut self, libraries: Vec<Bytes>) {
+        let mut sources = std::mem::take(&mut self.libraries).into_sources();
+        sources.extend(libraries);
+        self.libraries = Libraries::of(sources);
+    }
+
+    /// The libraries of functions.
+    pub fn take_libraries(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.libraries).into_sources()
     }
 
     /// Gives the data back.
@@ -207,11 +223,17 @@ impl Replayer {
         }
     }
 
+    fn execute_one(&mut self, args: Args<'_>) -> Result<(), ReplayError> {
+        if self.libraries.execute(args)? {
+            return Ok(());
+        }
+        let id = self.find(&args)?;
+        self.run(args, id)
+    }
+
     fn execute_unit(&mut self, commands: &[OwnedArgs]) -> Result<(), ReplayError> {
         for args in commands {
-            let args = args.as_args();
-            let id = self.find(&args)?;
-            self.run(args, id)?;
+            self.execute_one(args.as_args())?;
         }
         Ok(())
     }
@@ -239,15 +261,16 @@ impl Execute for Replayer {
             if name.eq_ignore_ascii_case(b"exec") {
                 self.execute_unit(&unit)?;
             } else if !name.eq_ignore_ascii_case(b"discard") {
-                self.find(&args)?;
+                if !name.eq_ignore_ascii_case(b"function") {
+                    self.find(&args)?;
+                }
                 unit.push(args.to_owned());
                 self.unit = Some(unit);
             }
         } else if name.eq_ignore_ascii_case(b"multi") {
             self.unit = Some(Vec::new());
         } else if !name.eq_ignore_ascii_case(b"exec") {
-            let id = self.find(&args)?;
-            self.run(args, id)?;
+            self.execute_one(args)?;
         }
         Ok(if self.unit.is_some() { Unit::Open } else { Unit::Closed })
     }

@@ -13,7 +13,7 @@ use crate::base::num;
 use crate::command::persist::{self, Loaded};
 use crate::config::Config;
 use crate::persist::Progress;
-use crate::persist::rdb::{self, LoadError};
+use crate::persist::rdb::{self, LoadError, Reason};
 use crate::store::Keyspace;
 use mio::Waker;
 use std::fs::File;
@@ -182,6 +182,9 @@ pub fn again(config: &Config, log: &mut AppendLog, keyspace: Keyspace) -> Result
 fn corrupt(path: &Path, error: &LoadError) -> String {
     let path = path.display();
     tracing::warn!("{error}");
+    if matches!(error.reason, Reason::WrongChecksum { .. }) {
+        tracing::warn!("RDB CRC error");
+    }
     tracing::warn!("Terminating server after rdb file reading failure.");
     format!(
         "Fatal error loading the DB from {path}: {error}. Nothing was changed. What is readable of it \

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod functions;
 mod loading;
 mod snapshots;
 mod waiting;

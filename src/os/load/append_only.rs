@@ -16,7 +16,6 @@ use crate::persist::aof::replay::{judge, replay};
 use crate::persist::aof::rewrite::{RewriteOptions, base_format, rewrite};
 use crate::persist::rdb::{self, SaveOptions};
 use crate::store::Keyspace;
-use bytes::Bytes;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -102,7 +101,6 @@ struct Loader<'a> {
     config: &'a Config,
     progress: &'a Progress,
     replayer: Replayer,
-    libraries: Vec<Bytes>,
     keys: u64,
     expired: u64,
 }
@@ -110,7 +108,7 @@ struct Loader<'a> {
 impl<'a> Loader<'a> {
     fn new(config: &'a Config, keyspace: Keyspace, progress: &'a Progress) -> Result<Self, String> {
         let replayer = Replayer::new(config, keyspace, reactor::now()).map_err(str::to_owned)?;
-        Ok(Self { config, progress, replayer, libraries: Vec::new(), keys: 0, expired: 0 })
+        Ok(Self { config, progress, replayer, keys: 0, expired: 0 })
     }
 
     fn load_file(&mut self, path: &Path, position: Position) -> Result<(), String> {
@@ -148,7 +146,7 @@ impl<'a> Loader<'a> {
         persist::log_loaded(&loaded, keyspace.now_ms() / 1000);
         self.keys += loaded.keys;
         self.expired += loaded.expired;
-        self.libraries.extend(loaded.libraries);
+        self.replayer.add_libraries(loaded.libraries);
         self.replay(path, Reader::new(reader.into_rest(), loaded.bytes_read), len, position)
     }
 
@@ -210,7 +208,8 @@ impl<'a> Loader<'a> {
     }
 
     fn finish(self) -> Loaded {
-        let Self { replayer, libraries, keys, expired, .. } = self;
+        let Self { mut replayer, keys, expired, .. } = self;
+        let libraries = replayer.take_libraries();
         Loaded { keyspace: replayer.into_keyspace(), libraries, keys, expired }
     }
 }
