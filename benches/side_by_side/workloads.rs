@@ -237,6 +237,56 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         data: Data::Kept,
         depths: DEEP,
     },
+    Workload {
+        name: "xadd",
+        head: &["xadd", "mystream", "*"],
+        unit: &["field", "xxx"],
+        units: 1,
+        cost: 3,
+        preload: put_entry,
+        data: Data::Fresh,
+        depths: DEEP,
+    },
+    Workload {
+        name: "xrange_100",
+        head: &["xrange", "mystream", "-", "+", "count", "100"],
+        unit: &[],
+        units: 1,
+        cost: 50,
+        preload: put_entry,
+        data: Data::Kept,
+        depths: DEEP,
+    },
+    Workload {
+        name: "xread_100",
+        head: &["xread", "count", "100", "streams", "mystream", "0"],
+        unit: &[],
+        units: 1,
+        cost: 50,
+        preload: put_entry,
+        data: Data::Kept,
+        depths: DEEP,
+    },
+    Workload {
+        name: "xreadgroup",
+        head: &["xreadgroup", "group", "mygroup", "me", "count", "1", "streams", "mystream", ">"],
+        unit: &[],
+        units: 1,
+        cost: 6,
+        preload: put_group_entry,
+        data: Data::Fresh,
+        depths: DEEP,
+    },
+    Workload {
+        name: "xack",
+        head: &["xack", "mystream", "mygroup"],
+        unit: &["__rand_int__-1"],
+        units: 1,
+        cost: 6,
+        preload: put_pending_entry,
+        data: Data::Fresh,
+        depths: DEEP,
+    },
 ];
 
 /// A data set whose memory is measured.
@@ -263,6 +313,7 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape { name: "set", title: "member of one set", put: put_member, items: 1 },
     Shape { name: "zset", title: "member of one sorted set", put: put_scored, items: 1 },
     Shape { name: "list", title: "14-byte element of one list", put: put_element, items: 1 },
+    Shape { name: "stream", title: "entry of one stream, 14-byte value", put: put_named, items: 1 },
     Shape { name: "hashes", title: "hash of five small fields", put: put_small_field, items: 5 },
 ];
 
@@ -314,6 +365,31 @@ fn put_hash_field(out: &mut Vec<u8>, index: u32) {
     put_command(out, &[b"HSET", b"myhash", benchmark_member(index).as_bytes(), b"xxx"]);
 }
 
+fn put_entry(out: &mut Vec<u8>, _index: u32) {
+    put_command(out, &[b"XADD", b"mystream", b"*", b"field", b"xxx"]);
+}
+
+/// A group that has not read anything, and then entries.
+fn put_group_entry(out: &mut Vec<u8>, index: u32) {
+    match index {
+        0 => put_command(out, &[b"XGROUP", b"CREATE", b"mystream", b"mygroup", b"0", b"MKSTREAM"]),
+        _ => put_entry(out, index),
+    }
+}
+
+/// A group, and then in turns an entry with an odd number and its delivery.
+fn put_pending_entry(out: &mut Vec<u8>, index: u32) {
+    if index == 0 {
+        put_group_entry(out, index);
+    } else if index % 2 == 1 {
+        let id = format!("{index}-1");
+        put_command(out, &[b"XADD", b"mystream", id.as_bytes(), b"field", b"xxx"]);
+    } else {
+        let head = [&b"XREADGROUP"[..], b"GROUP", b"mygroup", b"me", b"COUNT", b"1"];
+        put_command(out, &[&head[..], &[b"STREAMS", b"mystream", b">"]].concat());
+    }
+}
+
 fn put_sorted_member(out: &mut Vec<u8>, index: u32) {
     let score = shuffled(index.wrapping_mul(7)).to_string();
     let member = benchmark_member(index);
@@ -340,6 +416,10 @@ fn put_scored(out: &mut Vec<u8>, index: u32) {
 
 fn put_element(out: &mut Vec<u8>, index: u32) {
     put_command(out, &[b"RPUSH", b"mylist", member(index).as_bytes()]);
+}
+
+fn put_named(out: &mut Vec<u8>, index: u32) {
+    put_command(out, &[b"XADD", b"mystream", b"*", b"field", member(index).as_bytes()]);
 }
 
 fn put_small_field(out: &mut Vec<u8>, index: u32) {

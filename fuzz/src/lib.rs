@@ -24,6 +24,7 @@ pub mod rdb;
 pub mod reply;
 pub mod resp;
 pub mod skiplist;
+pub mod stream;
 
 /// The body of a target.
 pub type Target = fn(&[u8]);
@@ -48,4 +49,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("resp_long", resp::run_long),
     ("restore", rdb::run_restore),
     ("skiplist", skiplist::run),
+    ("stream", stream::run),
 ];

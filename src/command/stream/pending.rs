@@ -131,15 +131,15 @@ fn xpending(ctx: &mut Context<'_>) -> Outcome {
 fn summarize(group: &ConsumerGroup, out: &mut Output) {
     out.array(4);
     out.count(group.pending_len());
-    let mut pending = group.pending_range(StreamId::MIN..=StreamId::MAX).map(|(id, _)| id);
-    let Some(first) = pending.next() else {
+    let first = group.pending_range(StreamId::MIN..=StreamId::MAX).map(|(id, _)| id).next();
+    let (Some(first), Some(last)) = (first, group.last_pending()) else {
         out.null();
         out.null();
         out.null_array();
         return;
     };
     reply::id(out, first);
-    reply::id(out, pending.next_back().unwrap_or(first));
+    reply::id(out, last);
     let head = out.defer_len();
     let mut written = 0;
     for (_, consumer) in group.consumers().filter(|(_, consumer)| consumer.pending_len() > 0) {

@@ -4,9 +4,10 @@
 //! the IDs that this one keeps; a consumer keeps no others.
 
 use super::id::StreamId;
+use super::ids::Ids;
 use super::log::Log;
 use crate::base::num;
-use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// A consumer of a group. It is another one's when this one is deleted.
@@ -32,7 +33,7 @@ pub struct Consumer {
     pub seen_ms: i64,
     /// When it last was given an entry, Unix milliseconds; `None`: never.
     pub active_ms: Option<i64>,
-    pending: BTreeSet<StreamId>,
+    pending: Ids<()>,
 }
 
 /// A consumer group.
@@ -40,10 +41,12 @@ pub struct Consumer {
 pub struct Group {
     last_id: StreamId,
     entries_read: Option<u64>,
-    pending: BTreeMap<StreamId, Nack>,
+    pending: Ids<Nack>,
     names: BTreeMap<Box<[u8]>, ConsumerId>,
     /// By their IDs; `None` where one was deleted.
     consumers: Vec<Option<Consumer>>,
+    /// Places of deleted ones.
+    free: Vec<ConsumerId>,
 }
 
 impl Consumer {
@@ -61,7 +64,7 @@ impl Consumer {
 
     /// The IDs in a range that it has not acknowledged, in order.
     pub fn pending_ids(&self, range: RangeInclusive<StreamId>) -> impl Iterator<Item = StreamId> {
-        (!range.is_empty()).then(|| self.pending.range(range)).into_iter().flatten().copied()
+        self.pending.range(range).map(|(id, ())| id)
     }
 }
 
@@ -151,15 +154,14 @@ impl Group {
             name: name.into(),
             seen_ms: now_ms,
             active_ms: None,
-            pending: BTreeSet::new(),
+            pending: Ids::default(),
         };
-        let free = self.consumers.iter().position(Option::is_none);
-        let index = free.unwrap_or_else(|| {
+        let id = self.free.pop().unwrap_or_else(|| {
+            let next = self.consumers.len();
             self.consumers.push(None);
-            self.consumers.len() - 1
+            ConsumerId(num::u32_of(next, "consumers take memory, so they are few"))
         });
-        self.consumers[index] = Some(consumer);
-        let id = ConsumerId(num::u32_of(index, "consumers take memory, so they are few"));
+        self.consumers[index(id)] = Some(consumer);
         self.names.insert(name.into(), id);
         Some(id)
     }
@@ -170,7 +172,8 @@ impl Group {
             return 0;
         };
         self.names.remove(&gone.name);
-        for id in &gone.pending {
+        self.free.push(consumer);
+        for id in gone.pending_ids(StreamId::MIN..=StreamId::MAX) {
             self.pending.remove(id);
         }
         gone.pending.len()
@@ -209,16 +212,21 @@ impl Group {
     /// What is known of an entry that is not acknowledged.
     #[must_use]
     pub fn pending(&self, id: StreamId) -> Option<&Nack> {
-        self.pending.get(&id)
+        self.pending.get(id)
     }
 
-    /// The entries in a range that are not acknowledged, in order; from either end.
+    /// The last entry that is not acknowledged.
+    #[must_use]
+    pub fn last_pending(&self) -> Option<StreamId> {
+        self.pending.last()
+    }
+
+    /// The entries in a range that are not acknowledged, in order.
     pub fn pending_range(
         &self,
         range: RangeInclusive<StreamId>,
-    ) -> impl DoubleEndedIterator<Item = (StreamId, &Nack)> {
-        let found = (!range.is_empty()).then(|| self.pending.range(range));
-        found.into_iter().flatten().map(|(id, nack)| (*id, nack))
+    ) -> impl Iterator<Item = (StreamId, &Nack)> {
+        self.pending.range(range)
     }
 
     /// The entries in a range that a consumer has not acknowledged, in order.
@@ -231,7 +239,7 @@ impl Group {
         range: RangeInclusive<StreamId>,
     ) -> impl Iterator<Item = (StreamId, &Nack)> {
         let ids = self.consumer(consumer).pending_ids(range);
-        ids.filter_map(|id| self.pending.get(&id).map(|nack| (id, nack)))
+        ids.filter_map(|id| self.pending.get(id).map(|nack| (id, nack)))
     }
 
     /// Notes that an entry is delivered to a consumer for the first time. If it is pending already, it
@@ -256,16 +264,16 @@ impl Group {
             return;
         }
         if let Some(from) = from {
-            self.consumer_mut(from).pending.remove(&id);
+            self.consumer_mut(from).pending.remove(id);
         }
         if let Some(to) = to {
-            self.consumer_mut(to).pending.insert(id);
+            self.consumer_mut(to).pending.insert(id, ());
         }
     }
 
     /// Notes another delivery to the same consumer.
     pub fn redeliver(&mut self, id: StreamId, now_ms: i64) {
-        if let Some(nack) = self.pending.get_mut(&id) {
+        if let Some(nack) = self.pending.get_mut(id) {
             nack.delivered_ms = now_ms;
             nack.deliveries = nack.deliveries.saturating_add(1);
         }
@@ -273,10 +281,9 @@ impl Group {
 
     /// Takes an entry off those that are pending; gives what was known of it.
     pub fn ack(&mut self, id: StreamId) -> Option<Nack> {
-        let btree_map::Entry::Occupied(entry) = self.pending.entry(id) else { return None };
-        let nack = entry.remove();
+        let nack = self.pending.remove(id)?;
         if let Some(consumer) = nack.consumer {
-            self.consumer_mut(consumer).pending.remove(&id);
+            self.consumer_mut(consumer).pending.remove(id);
         }
         Some(nack)
     }
@@ -287,10 +294,10 @@ impl Group {
     /// # Panics
     /// If the consumer was deleted.
     pub fn assign(&mut self, id: StreamId, consumer: ConsumerId) -> bool {
-        match self.pending.get_mut(&id) {
+        match self.pending.get_mut(id) {
             Some(nack) if nack.consumer.is_none() => {
                 nack.consumer = Some(consumer);
-                self.consumer_mut(consumer).pending.insert(id)
+                self.consumer_mut(consumer).pending.insert(id, ()).is_none()
             }
             Some(_) | None => false,
         }
@@ -303,6 +310,25 @@ impl Group {
         owned == self.pending.len()
     }
 
+    /// Checks that pending entries and consumers agree.
+    #[cfg(any(test, fuzzing))]
+    pub fn check_invariants(&self) {
+        assert_eq!(self.names.len(), self.consumers.iter().flatten().count());
+        assert_eq!(self.names.len() + self.free.len(), self.consumers.len());
+        for (name, &id) in &self.names {
+            let consumer = self.consumer(id);
+            assert_eq!(consumer.name, *name);
+            for pending in consumer.pending_ids(StreamId::MIN..=StreamId::MAX) {
+                let nack = self.pending(pending).expect("the group has all of a consumer's");
+                assert_eq!(nack.consumer, Some(id));
+            }
+        }
+        let owned = self.pending_range(StreamId::MIN..=StreamId::MAX);
+        let owned = owned.filter(|(_, nack)| nack.consumer.is_some()).count();
+        let kept: usize = self.consumers.iter().flatten().map(Consumer::pending_len).sum();
+        assert_eq!(owned, kept);
+    }
+
     /// Steps that freeing it takes.
     pub(super) fn free_effort(&self) -> usize {
         1 + self.names.len() + self.pending.len() / 4
@@ -310,13 +336,12 @@ impl Group {
 
     /// Bytes of memory it takes, itself included; estimated.
     pub(super) fn memory_bytes(&self) -> usize {
-        // B-trees filled from one end are half full.
-        let pending = self.pending.len() * 2 * size_of::<(StreamId, Nack)>();
-        let owned = self.pending.len() * 2 * size_of::<StreamId>();
+        let owned: usize =
+            self.consumers.iter().flatten().map(|consumer| consumer.pending.memory_bytes()).sum();
         let name = |name: &[u8]| 2 * name.len() + 4 * size_of::<usize>();
         let names: usize = self.names.keys().map(|text| name(text)).sum();
         let consumers = self.consumers.capacity() * size_of::<Option<Consumer>>();
-        size_of::<Self>() + pending + owned + names + consumers
+        size_of::<Self>() + self.pending.memory_bytes() + owned + names + consumers
     }
 }
 

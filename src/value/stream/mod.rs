@@ -6,12 +6,11 @@
 mod chunk;
 mod group;
 mod id;
+mod ids;
 mod limits;
 mod log;
 mod node;
 mod nodes;
-#[cfg(any(test, fuzzing))]
-pub mod oracle;
 mod range;
 #[cfg(test)]
 mod tests;

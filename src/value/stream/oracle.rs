@@ -1,7 +1,8 @@
 //! A naive stream: nodes as vectors of entries, which are encoded anew whenever bytes are asked for.
+//!
+//! Part of the unit tests and of the fuzz target, which both include it.
 
-use super::{AppendError, Keep, Limits, Log, NewId, Precision, StreamId};
-use crate::ds::listpack::Listpack;
+use super::{AppendError, Fields, Keep, Limits, Listpack, Log, NewId, Precision, StreamId};
 
 type Field = Vec<u8>;
 
@@ -22,7 +23,7 @@ struct Node {
 
 /// The naive stream.
 #[derive(Clone, Debug, Default)]
-pub struct Oracle {
+pub(crate) struct Oracle {
     nodes: Vec<Node>,
     last_id: StreamId,
     max_deleted_id: StreamId,
@@ -72,12 +73,12 @@ impl Oracle {
     }
 
     /// IDs of all entries there are.
-    pub fn ids(&self) -> Vec<StreamId> {
+    pub(crate) fn ids(&self) -> Vec<StreamId> {
         self.live().map(|entry| entry.id).collect()
     }
 
     /// Adds an entry with this ID, unless that is too small.
-    pub fn append(
+    pub(crate) fn append(
         &mut self,
         id: StreamId,
         texts: &[Field],
@@ -110,7 +111,7 @@ impl Oracle {
     }
 
     /// Deletes an entry.
-    pub fn delete(&mut self, id: StreamId) -> bool {
+    pub(crate) fn delete(&mut self, id: StreamId) -> bool {
         for at in 0..self.nodes.len() {
             let node = &mut self.nodes[at];
             let found = node.entries.iter_mut().find(|entry| entry.id == id && !entry.is_deleted);
@@ -127,7 +128,7 @@ impl Oracle {
     }
 
     /// Trims.
-    pub fn trim(&mut self, keep: Keep, precision: Precision) -> u64 {
+    pub(crate) fn trim(&mut self, keep: Keep, precision: Precision) -> u64 {
         let mut removed = 0;
         loop {
             let len = self.live().count();
@@ -170,8 +171,7 @@ impl Oracle {
     ///
     /// # Panics
     /// If something differs.
-    pub fn check(&self, log: &Log) {
-        log.check_invariants();
+    pub(crate) fn check(&self, log: &Log) {
         let nodes: Vec<_> = log.raw_nodes().map(|node| (node.base(), node.bytes())).collect();
         let encoded: Vec<_> = self.nodes.iter().map(|node| (node.base, node.encoded())).collect();
         let expected: Vec<_> = encoded.iter().map(|(id, list)| (*id, list.as_bytes())).collect();
@@ -184,10 +184,10 @@ impl Oracle {
     ///
     /// # Panics
     /// If something differs.
-    pub fn check_range(&self, log: &Log, from: StreamId, to: StreamId) {
+    pub(crate) fn check_range(&self, log: &Log, from: StreamId, to: StreamId) {
         let live: Vec<_> =
             self.live().filter(|entry| (from..=to).contains(&entry.id)).cloned().collect();
-        let read = |(id, fields): (StreamId, super::Fields<'_>)| {
+        let read = |(id, fields): (StreamId, Fields<'_>)| {
             let texts: Vec<Field> =
                 fields.flat_map(|(name, value)| [name.to_vec(), value.to_vec()]).collect();
             (id, texts)
@@ -201,7 +201,7 @@ impl Oracle {
     }
 
     /// The directive's values as limits.
-    pub fn limits(bytes_max: usize, entries_max: usize) -> Limits {
+    pub(crate) fn limits(bytes_max: usize, entries_max: usize) -> Limits {
         Limits::new(bytes_max, u64::try_from(entries_max).expect("few"))
     }
 
@@ -209,7 +209,7 @@ impl Oracle {
     ///
     /// # Panics
     /// If that differs.
-    pub fn append_to_both(
+    pub(crate) fn append_to_both(
         &mut self,
         log: &mut Log,
         id: StreamId,

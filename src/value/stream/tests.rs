@@ -1,10 +1,13 @@
 //! Streams against vectors, and against bytes of Redis.
 
-use super::oracle::Oracle;
 use super::*;
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::ds::listpack::Listpack;
+use oracle::Oracle;
+
+#[path = "oracle.rs"]
+mod oracle;
 
 const LIMITS: Limits = Limits::new(4096, 3);
 
@@ -182,9 +185,11 @@ fn random_changes_agree_with_vectors() {
         for round in 0..rng.below(1200) {
             step(&mut log, &mut oracle, &mut rng, limits);
             if round % 64 == 0 {
+                log.check_invariants();
                 oracle.check(&log);
             }
         }
+        log.check_invariants();
         oracle.check(&log);
         oracle.check_range(&log, StreamId::MIN, StreamId::MAX);
         oracle.check(&log.clone());
@@ -219,6 +224,62 @@ fn memory_follows_what_is_there() {
     }
     assert!(log.memory_bytes() < 40_000, "{}", log.memory_bytes());
     log.check_invariants();
+}
+
+#[test]
+fn pending_entries_change_hands() {
+    let mut group = Group::new(StreamId::MIN, Some(0));
+    let a = group.create_consumer(b"a", 5).expect("new");
+    let b = group.create_consumer(b"b", 5).expect("new");
+    assert_eq!(group.create_consumer(b"a", 6), None);
+    for n in 1..5 {
+        group.deliver(id(n, 0), a, 7);
+    }
+    group.deliver(id(2, 0), b, 8);
+    group.check_invariants();
+    assert_eq!((group.consumer(a).pending_len(), group.consumer(b).pending_len()), (3, 1));
+    assert!(group.ack(id(1, 0)).is_some() && group.ack(id(1, 0)).is_none());
+    let of_a: Vec<_> = group.pending_of(a, id(3, 0)..=id(9, 0)).map(|(id, _)| id.ms).collect();
+    assert_eq!(of_a, [3, 4]);
+    group.check_invariants();
+    assert_eq!(group.delete_consumer(a), 2);
+    let left: Vec<_> = group.pending_range(StreamId::MIN..=StreamId::MAX).collect();
+    let nack = Nack { delivered_ms: 8, deliveries: 1, consumer: Some(b) };
+    assert_eq!(left, [(id(2, 0), &nack)]);
+    assert_eq!(group.create_consumer(b"c", 9), Some(a), "a free place is taken");
+    assert!(group.is_assigned());
+    group.put(id(7, 7), Nack { consumer: None, ..nack });
+    assert!(!group.is_assigned() && !group.assign(id(2, 0), b) && !group.assign(id(1, 0), b));
+    assert!(group.assign(id(7, 7), b) && group.is_assigned());
+    group.check_invariants();
+    group.clone().check_invariants();
+}
+
+/// Read off Redis 7.4's rules; see `docs/design/stream.md`.
+#[test]
+fn a_group_knows_how_far_it_has_read() {
+    let mut log = Log::default();
+    let mut group = Group::new(StreamId::MIN, Some(0));
+    assert_eq!(group.lag(&log), Some(0));
+    for n in 1..=6 {
+        add(&mut log, id(n, 0), &[b"f", b"v"], LIMITS).expect("larger");
+    }
+    assert_eq!(group.lag(&log), Some(6));
+    assert!(group.advance(&log, id(1, 0)) && !group.advance(&log, id(1, 0)));
+    assert_eq!((group.entries_read(), group.lag(&log)), (Some(1), Some(5)));
+    log.delete(id(3, 0));
+    assert_eq!((group.entries_read(), group.lag(&log)), (Some(1), None));
+    group.advance(&log, id(2, 0));
+    assert_eq!((group.entries_read(), group.lag(&log)), (None, None));
+    group.advance(&log, id(6, 0));
+    assert_eq!((group.entries_read(), group.lag(&log)), (Some(6), Some(0)));
+    group.set_last_id(id(1, 0), None);
+    log.trim(Keep::Last(2), Precision::Exact);
+    assert_eq!((group.lag(&log), log.entries_up_to(id(5, 0))), (Some(2), Some(5)));
+    log.trim(Keep::Last(0), Precision::Exact);
+    assert_eq!(group.lag(&log), Some(0));
+    let unknown = Group::new(id(5, 0), None);
+    assert_eq!(unknown.lag(&log), Some(0));
 }
 
 /// A node of these elements; a text that is a number becomes one.
