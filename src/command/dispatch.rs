@@ -169,13 +169,9 @@ fn drop_attacker(server: &mut Server, session: &mut Session) -> Flow {
 
 /// Tells the latency monitor of a slow command.
 #[cold]
-pub(super) fn note_latency(server: &mut Server, id: CommandId, took_ms: u64) {
-    let threshold_ms = server.config.latency_monitor_threshold;
-    if threshold_ms > 0 && took_ms >= threshold_ms {
-        let is_fast = server.commands.get(id).command.spec.flags.contains(Flags::FAST);
-        let name = if is_fast { "fast-command" } else { "command" };
-        server.latency.note(name, server.now.unix_s(), took_ms);
-    }
+pub(super) fn note_latency(server: &mut Server, id: CommandId, nanos: u64) {
+    let is_fast = server.commands.get(id).command.spec.flags.contains(Flags::FAST);
+    server.note_event(if is_fast { "fast-command" } else { "command" }, nanos);
 }
 
 /// Whether a client that waited got its reply.

@@ -133,11 +133,7 @@ impl Server {
         let ended = (self.ticks)();
         self.eviction.note(room, ended);
         self.record_removals();
-        let took_ms = ended.saturating_sub(started) / 1_000_000;
-        let threshold_ms = self.config.latency_monitor_threshold;
-        if threshold_ms > 0 && took_ms >= threshold_ms {
-            self.latency.note("eviction-cycle", self.now.unix_s(), took_ms);
-        }
+        self.note_event("eviction-cycle", ended.saturating_sub(started));
         room
     }
 

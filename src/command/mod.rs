@@ -30,6 +30,7 @@ pub mod keys;
 pub mod latency;
 pub mod list;
 pub mod memory;
+pub mod metrics;
 pub mod observe;
 pub mod persist;
 pub mod picks;

@@ -296,8 +296,13 @@ impl Server {
         if self.sessions.len() >= num::usize_of_u32(self.config.maxclients) {
             return Some(b"-ERR max number of clients reached\r\n");
         }
+        (!self.lets_in(peer)).then_some(PROTECTED_MODE)
+    }
+
+    /// Whether `protected-mode` lets in who comes from there.
+    pub fn lets_in(&self, peer: &Endpoint) -> bool {
         let is_open = self.config.requirepass.is_empty();
-        (self.config.protected_mode && is_open && !peer.is_local()).then_some(PROTECTED_MODE)
+        !self.config.protected_mode || !is_open || peer.is_local()
     }
 
     /// How far a client is trusted now: without a password there is nothing to prove.

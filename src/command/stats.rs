@@ -7,6 +7,9 @@ const SAMPLES: usize = 16;
 /// Most error codes counted by name; scripts and modules could make up any number.
 const ERROR_CODES_MAX: usize = 128;
 
+/// Under which the others are counted.
+const OTHER_CODES: &[u8] = b"ERRORSTATS_OVERFLOW";
+
 /// A rate per second, averaged over the last [`SAMPLES`] samples.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
@@ -99,6 +102,8 @@ impl Stats {
             *count += 1;
         } else if self.errors_by_code.len() < ERROR_CODES_MAX {
             self.errors_by_code.insert(code.into(), 1);
+        } else {
+            *self.errors_by_code.entry(OTHER_CODES.into()).or_default() += 1;
         }
     }
 
@@ -127,6 +132,7 @@ mod tests {
         for n in 0..1000 {
             stats.count_error(format!("E{n}").as_bytes());
         }
-        assert_eq!((stats.errors, stats.errors_by_code.len()), (1000, ERROR_CODES_MAX));
+        assert_eq!((stats.errors, stats.errors_by_code.len()), (1000, ERROR_CODES_MAX + 1));
+        assert_eq!(stats.errors_by_code[OTHER_CODES], 1000 - 128);
     }
 }

@@ -171,6 +171,7 @@ impl Server {
             | self.keyspace.expire_some_fields(|| ticks() - started > budget_ns);
         let spent = (self.ticks)() - started;
         self.stats.expire_cycle_us += spent / 1000;
+        self.note_event("expire-cycle", spent);
         self.stats.expired_time_cap_reached += u64::from(out_of_time);
         self.record_removals();
         if self.keyspace.awaited.has_ready() {

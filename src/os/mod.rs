@@ -22,6 +22,7 @@ pub mod load;
 pub mod locale;
 pub mod log;
 pub mod memory;
+pub mod metrics;
 pub mod new_file;
 pub mod oom;
 pub mod options;

@@ -65,6 +65,11 @@ pub const fn oom(config: &Config) -> (OomMode, OomScores) {
     (mode, scores)
 }
 
+/// Where to listen for Prometheus.
+pub fn metrics(config: &Config) -> ListenOptions<'_> {
+    ListenOptions { port: config.metrics_port, ..listen(config) }
+}
+
 /// What to listen on.
 pub fn listen(config: &Config) -> ListenOptions<'_> {
     ListenOptions {

@@ -10,6 +10,7 @@ use super::clock;
 use super::errno;
 use super::linger::{self, Lingerers, Registered};
 use super::listen::Listener;
+use super::metrics::{self, Metrics, World};
 use super::stream::Stream;
 use crate::base::num;
 use crate::command::server::Now;
@@ -52,6 +53,9 @@ const TOKEN_WAKER: usize = usize::MAX - 2;
 const TOKEN_LISTENER_MAX: usize = usize::MAX - 3;
 /// Tokens from here on are not clients.
 const TOKEN_SPECIAL_MIN: usize = usize::MAX - 4096;
+/// The first of those that metrics use.
+const TOKEN_METRICS_MIN: usize = TOKEN_SPECIAL_MIN;
+const _: () = assert!(TOKEN_METRICS_MIN + metrics::TOKENS < TOKEN_LISTENER_MAX - 2048);
 
 /// Listeners, shared with the host so that CONFIG SET can move them.
 pub type Listeners = Rc<RefCell<Vec<Listener>>>;
@@ -89,6 +93,7 @@ pub struct Reactor {
     held: Vec<usize>,
     /// Sockets of former clients.
     lingerers: Lingerers,
+    metrics: Metrics,
     supply: Supply,
     /// The time when the last wait ended, and the tick at that time.
     woken: Now,
@@ -143,11 +148,21 @@ impl Reactor {
             unwritten: Vec::new(),
             held: Vec::new(),
             lingerers: Lingerers::default(),
+            metrics: Metrics::default(),
             supply: Supply::default(),
             woken: now(),
             woken_tick: clock::ticks(),
             resync_at_ns: 0,
         }
+    }
+
+    /// Serves metrics with these listeners, which are not registered yet.
+    ///
+    /// # Errors
+    /// The system does not tell of their connections.
+    pub fn serve_metrics(&mut self, listeners: Vec<Listener>) -> io::Result<()> {
+        self.metrics = Metrics::new(listeners, self.poll.registry(), TOKEN_METRICS_MIN)?;
+        Ok(())
     }
 
     /// The node.
@@ -191,6 +206,9 @@ impl Reactor {
         if self.lingerers.wait_ms(now_ms) == Some(0) {
             self.lingerers.drain(now_ms, &mut self.buffer[..READ_BYTES]);
         }
+        if self.metrics.deadline_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            self.metrics.expire(now_ms);
+        }
         self.accept_waiting();
         if self.node.server.shutdown.is_some() {
             self.refuse_all();
@@ -214,7 +232,8 @@ impl Reactor {
             return Duration::ZERO;
         }
         let now_ms = self.woken.mono_ms();
-        let others = [self.accept_wait_ms(now_ms), self.lingerers.wait_ms(now_ms)];
+        let scrape_ms = self.metrics.deadline_ms().map(|at_ms| at_ms.saturating_sub(now_ms));
+        let others = [self.accept_wait_ms(now_ms), self.lingerers.wait_ms(now_ms), scrape_ms];
         Duration::from_millis(others.into_iter().flatten().fold(node_wait_ms, u64::min))
     }
 
@@ -228,6 +247,8 @@ impl Reactor {
                     ended = Turn::Signal;
                 } else if token == WAKER_TOKEN {
                     // That the wait is over is all there is to it.
+                } else if self.metrics.owns(token) {
+                    self.serve_scrape(token);
                 } else if token.0 >= TOKEN_SPECIAL_MIN {
                     self.mark_acceptable(token);
                 } else {
@@ -248,6 +269,16 @@ impl Reactor {
         }
         self.hand_on();
         ended
+    }
+
+    /// Deals with a client of the metrics, behind what other clients sent before.
+    #[cold]
+    fn serve_scrape(&mut self, token: Token) {
+        self.hand_on();
+        let now_ms = self.woken.mono_ms();
+        let server = &mut self.node.server;
+        let (registry, lingerers) = (self.poll.registry(), &mut self.lingerers);
+        self.metrics.serve(token, &mut World { server, registry, lingerers, now_ms });
     }
 
     fn count_turn(&mut self, commands_before: u64) {

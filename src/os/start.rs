@@ -273,7 +273,12 @@ fn build(
         Server::new(config.clone(), keyspace(), Box::new(machine), clock::ticks, rng, now);
     server.begin_loading(progress, total_bytes);
     rename_commands(&mut server, loaded)?;
-    Ok((Reactor::new(poll, Node::new(server), Rc::clone(&listeners)), listeners))
+    let mut reactor = Reactor::new(poll, Node::new(server), Rc::clone(&listeners));
+    if config.metrics_port != 0 {
+        let opened = listen::listen_tcp(&options::metrics(config));
+        reactor.serve_metrics(opened.map_err(|reason| refused(&reason))?)?;
+    }
+    Ok((reactor, listeners))
 }
 
 fn facts(

@@ -108,7 +108,7 @@ pub fn look_closer(server: &mut Server, session: &mut Session, seen: &Seen<'_>) 
         show(server, session, seen.id, &seen.args);
     }
     if seen.nanos > SLOW_NS {
-        dispatch::note_latency(server, seen.id, seen.nanos / 1_000_000);
+        dispatch::note_latency(server, seen.id, seen.nanos);
         // For the commands of a transaction it is one moment.
         if !session.flags.contains(SessionFlags::DENY_BLOCKING) {
             let now = server.now.later(seen.nanos);

@@ -283,11 +283,7 @@ impl Server {
         persistence.forks += 1;
         persistence.last_fork_us = forked.took_us;
         persistence.child = Some(Child { kind, started: self.now, dirty, keys: num::u64_of(keys) });
-        let took_ms = forked.took_us / 1000;
-        let threshold_ms = self.config.latency_monitor_threshold;
-        if threshold_ms > 0 && took_ms >= threshold_ms {
-            self.latency.note("fork", self.now.unix_s(), took_ms);
-        }
+        self.note_event("fork", forked.took_us.saturating_mul(1000));
         Ok(forked.pid)
     }
 

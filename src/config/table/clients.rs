@@ -106,6 +106,12 @@ Observability {
     /// Keeps a histogram of the run time of each command, for INFO latencystats.
     "latency-tracking" latency_tracking: bool = true, yes_no(), Free, Live;
 
+    /// The port of an HTTP listener that tells Prometheus how the server is doing, under `/metrics`, with
+    /// the names of the common Redis exporter; 0 opens none. It listens on the addresses of `bind`, asks
+    /// for no password, and shows neither keys nor values. While protected-mode would refuse clients
+    /// from other machines it refuses those as well.
+    "metrics-port" metrics_port: u16 = 0, integer(0, 65535), Fixed, Live;
+
     /// The percentiles that INFO latencystats prints; `""` prints none.
     "latency-tracking-info-percentiles" latency_tracking_info_percentiles: Vec<f64>
         = vec![50.0, 99.0, 99.9], Percentiles, Free, Live;
