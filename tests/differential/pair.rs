@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::daemon::{Failure, Launch};
 use crate::deviations::Deviations;
 use crate::grammar::{Command, Step, Words};
-use crate::reply::{Compare, Given, shown};
+use crate::reply::{Compare, Given, Reply, shown};
 use crate::side::{Answers, Fault, Protocol, Side};
 use crate::state;
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, Verdict};
 
 /// Commands per write.
 const BATCH: usize = 200;
@@ -101,7 +101,9 @@ impl Pair {
             }
             batch.clear();
             places.clear();
+            // In a transaction an iteration could not go on.
             if let Step::Scan(options) = step
+                && !self.transaction.is_open()
                 && let Some(difference) = self.scan(place, options)
             {
                 return Ok(Some(difference));
@@ -140,9 +142,21 @@ impl Pair {
         for (index, command) in commands.iter().enumerate() {
             self.transaction.note(command, oracle.replies.get(index));
             let given = (given(&oracle, index), given(&subject, index));
+            let judge = |queued: &Command, oracle: &Reply, subject: &Reply| {
+                let difference = Difference {
+                    place: place(index),
+                    command: show_words(&queued.words),
+                    oracle: oracle.to_string(),
+                    subject: subject.to_string(),
+                };
+                match self.deviations.excuse(&difference) {
+                    Some(_) => Verdict::Excused,
+                    None => Verdict::Wrong,
+                }
+            };
             if let (Some(oracle), Some(subject)) = given
                 && (command.compare.agree(oracle, subject)
-                    || self.transaction.agree(command, oracle, subject))
+                    || self.transaction.agree(command, oracle, subject, judge))
             {
                 continue;
             }

@@ -10,8 +10,9 @@ use crate::pair::HANG;
 use crate::reply::{Compare, Reply, shown};
 use crate::wire::{Connection, encode};
 
-/// All events but those that depend on when a server looks for expired keys.
-const EVENTS: &str = "KEg$lshzetdmn";
+/// All events but those that depend on when a server looks for expired keys, or for a key at all: newer
+/// versions look at the arguments first.
+const EVENTS: &str = "KEg$lshzetd";
 /// More calls of SCAN than any data set here needs.
 const SCAN_CALLS_MAX: usize = 10_000;
 
