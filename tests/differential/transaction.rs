@@ -2,7 +2,7 @@
 //! by itself.
 
 use crate::grammar::Command;
-use crate::reply::{Compare, Given, Reply};
+use crate::reply::{Given, Reply};
 
 /// What became of two replies that are not alike.
 #[derive(Clone, Copy, PartialEq, Eq)]

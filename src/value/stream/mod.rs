@@ -11,6 +11,8 @@ mod limits;
 mod log;
 mod node;
 mod nodes;
+#[cfg(test)]
+mod oracle;
 mod range;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,8 @@ pub use node::{BadNode, Fields, Node, check};
 pub use range::Range;
 
 use super::{Collection, Entry, Heap, HeapRef, ValueRef};
+#[cfg(test)]
+use crate::ds::listpack::Listpack;
 use std::collections::BTreeMap;
 
 /// A stream. Its two halves are apart so that a group can move on while entries are read.

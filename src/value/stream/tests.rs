@@ -1,13 +1,10 @@
 //! Streams against vectors, and against bytes of Redis.
 
+use super::oracle::Oracle;
 use super::*;
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::ds::listpack::Listpack;
-use oracle::Oracle;
-
-#[path = "oracle.rs"]
-mod oracle;
 
 const LIMITS: Limits = Limits::new(4096, 3);
 
