@@ -72,8 +72,8 @@ fn remember_keys(ctx: &mut Context<'_>, client: ClientId) {
 
 impl Server {
     /// Forgets keys that were read, and tells who has, as long as there are more than
-    /// `tracking-table-max-keys`.
-    fn forget_tracked_keys(&mut self) {
+    /// `tracking-table-max-keys`; some at a time.
+    pub fn forget_tracked_keys(&mut self) {
         let limit = self.config.tracking_table_max_keys;
         for _ in 0..FORGOTTEN_AT_ONCE {
             if limit == 0 || num::u64_of(self.tracking.keys()) <= limit {

@@ -84,6 +84,8 @@ pub enum Trigger {
     Defragmentation,
     /// Disconnect clients that take more memory together than the new limit.
     ClientMemoryLimit,
+    /// Forget keys that clients track if there are more than the new limit.
+    TrackingLimit,
 }
 
 /// Whether a directive does anything in this version.

@@ -92,6 +92,7 @@ impl Node {
         server.look_after_files();
         server.end_if_asked();
         server.expire_cycle();
+        server.forget_tracked_keys();
         if server.config.activerehashing {
             server.keyspace.maintain();
         }

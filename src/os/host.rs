@@ -290,6 +290,7 @@ impl Host for Machine {
             | Trigger::AppendSync
             | Trigger::MemoryLimit
             | Trigger::ClientMemoryLimit
+            | Trigger::TrackingLimit
             | Trigger::Defragmentation => {}
         }
         Ok(())

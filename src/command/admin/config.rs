@@ -193,6 +193,7 @@ impl Server {
             Trigger::MemoryLimit => self.follow_memory_limit(),
             Trigger::Defragmentation => self.follow_defragmentation(),
             Trigger::ClientMemoryLimit => self.follow_client_memory_limit(),
+            Trigger::TrackingLimit => self.forget_tracked_keys(),
             Trigger::AppendOnly => return self.switch_log(),
             Trigger::AppendSync => {
                 if let Some(log) = self.host.append_only_file_mut() {

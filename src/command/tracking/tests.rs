@@ -156,6 +156,8 @@ fn the_table_has_no_more_keys_than_it_may() {
         bench.raw(&["GET", &format!("k{index}")]);
     }
     assert_eq!(bench.server.tracking.keys(), 10);
+    bench.run("CONFIG SET tracking-table-max-keys 3");
+    assert_eq!(bench.server.tracking.keys(), 3);
 }
 
 #[test]

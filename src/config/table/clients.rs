@@ -66,8 +66,8 @@ Clients {
         MemoryOrPercent, Then(Trigger::ClientMemoryLimit), Live;
 
     /// Keys remembered for client-side caching; beyond that the oldest are invalidated. 0 is no limit.
-    "tracking-table-max-keys" tracking_table_max_keys: u64 = 1_000_000, integer(0, LONG_MAX), Free,
-        Live;
+    "tracking-table-max-keys" tracking_table_max_keys: u64 = 1_000_000, integer(0, LONG_MAX),
+        Then(Trigger::TrackingLimit), Live;
 }
 
 Observability {

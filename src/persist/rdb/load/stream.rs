@@ -132,9 +132,12 @@ fn group<R: Read>(
         let name = reader.text()?.to_vec();
         let consumer = consumer(reader, layout, &name, group)?;
         for _ in 0..reader.number()? {
-            // Neither one that is not pending nor one of another consumer.
-            if !group.assign(StreamId::from_bytes(reader.array()?), consumer) {
-                return Err(Reason::corrupt("Consumer entry not found in group global PEL"));
+            let id = StreamId::from_bytes(reader.array()?);
+            if !group.assign(id, consumer) {
+                return Err(Reason::corrupt(match group.pending(id) {
+                    Some(_) => "Stream consumer PEL entry already has a consumer assigned",
+                    None => "Consumer entry not found in group global PEL",
+                }));
             }
         }
     }

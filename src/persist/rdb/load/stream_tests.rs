@@ -228,11 +228,12 @@ fn groups_whose_pending_entries_do_not_add_up_are_refused() {
     let (one, other) = (pending(5, 1), pending(6, 1));
     // Two consumers share one.
     let (c, d) = (consumer("c", None, &[5]), consumer("d", None, &[5]));
-    let missing = "Consumer entry not found in group global PEL";
-    with(&[&[1], &head, &[1], &one, &[2], &c, &d], missing);
-    with(&[&[1], &head, &[2], &one, &other, &[2], &c, &d], missing);
+    let shared = "Stream consumer PEL entry already has a consumer assigned";
+    with(&[&[1], &head, &[1], &one, &[2], &c, &d], shared);
+    with(&[&[1], &head, &[2], &one, &other, &[2], &c, &d], shared);
     // One has it twice; nobody knows of it; nobody has it.
-    with(&[&[1], &head, &[1], &one, &[1], &consumer("c", None, &[5, 5])], missing);
+    with(&[&[1], &head, &[1], &one, &[1], &consumer("c", None, &[5, 5])], shared);
+    let missing = "Consumer entry not found in group global PEL";
     with(&[&[1], &head, &[1], &one, &[1], &consumer("c", None, &[6])], missing);
     with(&[&[1], &head, &[0, 1], &c], missing);
     with(&[&[1], &head, &[2], &one, &other, &[1], &c], "NACK entry without consumer");
