@@ -192,8 +192,9 @@ pub fn execute_again(
 ) -> Served {
     let started = (server.ticks)();
     let handler = server.commands.get(id).command.handler.expect("it was executed before");
+    let checked = check(server, session, id); // which may push something, that is no reply
     let point = session.output.checkpoint();
-    let outcome = check(server, session, id).and_then(|()| {
+    let outcome = checked.and_then(|()| {
         call(handler, &mut Context { args, session, server, id, hashes: KeyHashes::default() })
     });
     if outcome.is_ok() && session.output.checkpoint() == point {
@@ -331,7 +332,7 @@ fn unknown_subcommand(container: &str, word: &[u8]) -> Error {
 
 /// What every command is checked for before it runs.
 #[inline]
-fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
+fn check(server: &mut Server, session: &mut Session, id: CommandId) -> Outcome {
     let mut flags = server.commands.get(id).command.spec.flags;
     if session.flags.contains(SessionFlags::MULTI) {
         flags = transaction::flags_in_transaction(server, session, id);
@@ -347,6 +348,9 @@ fn check(server: &mut Server, session: &Session, id: CommandId) -> Outcome {
     }
     if server.config.maxmemory > 0 {
         let room = server.make_room();
+        if !server.pushes.is_empty() {
+            server.send_pushes(session); // that a key it reads was evicted comes before the reply
+        }
         if room == Room::None && flags.contains(Flags::DENYOOM) {
             return Err(Error::OUT_OF_MEMORY);
         }

@@ -108,6 +108,11 @@ impl Effects {
         &self.bytes
     }
 
+    /// Bytes of memory that what was recorded takes.
+    pub const fn allocated_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Takes what was recorded, if it is not to be copied.
     pub fn take(&mut self) -> Vec<u8> {
         debug_assert_eq!(self.unit.depth, 0, "a unit is taken as a whole");

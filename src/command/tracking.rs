@@ -143,6 +143,7 @@ pub(crate) fn disable(server: &mut Server, session: &mut Session) {
     if session.flags.contains(SessionFlags::TRACKING) {
         session.flags.remove(SessionFlags::TRACKING | SessionFlags::TRACKS_READS);
         server.tracking.disable(session.id);
+        session.prefix_bytes = 0;
         server.adopt_change_listeners();
     }
 }

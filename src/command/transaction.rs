@@ -191,6 +191,7 @@ fn end_transaction(server: &mut Server, session: &mut Session) {
 fn end_watch(server: &mut Server, session: &mut Session) {
     if session.flags.contains(SessionFlags::WATCHING) {
         session.flags.remove(SessionFlags::WATCHING);
+        session.watched_bytes = 0;
         server.keyspace.unwatch(session.id.0);
         server.adopt_change_listeners();
     }
@@ -222,7 +223,7 @@ fn watch(ctx: &mut Context<'_>) -> Outcome {
     if !ctx.server.keyspace.watched().is_stale(client) {
         for index in 1..ctx.args.len() {
             let key = ctx.key(index);
-            ctx.server.keyspace.watch(client, db, key);
+            ctx.session.watched_bytes += ctx.server.keyspace.watch(client, db, key);
         }
         ctx.session.flags.insert(SessionFlags::WATCHING);
         ctx.server.adopt_change_listeners();

@@ -216,6 +216,10 @@ pub struct Session {
     pub blocked: Option<Blocked>,
     /// What it listens to, if it does.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// Bytes that the keys it watches take elsewhere, about.
+    pub watched_bytes: usize,
+    /// Bytes that the prefixes it tracks take elsewhere, about.
+    pub prefix_bytes: usize,
     /// Its transaction, if it is in one.
     pub transaction: Option<Box<Transaction>>,
     /// Whether it has authenticated, or needed not to when it connected.
@@ -274,6 +278,8 @@ impl Session {
             held: None,
             blocked: None,
             subscriptions: None,
+            watched_bytes: 0,
+            prefix_bytes: 0,
             transaction: None,
             trust: Trust::Unauthenticated,
             flags,
@@ -343,6 +349,8 @@ impl Session {
             + held
             + self.subscriptions.as_ref().map_or(0, |own| own.memory_bytes())
             + self.transaction_bytes()
+            + self.watched_bytes
+            + self.prefix_bytes
             + self.output.memory_bytes()
             + self.name.len()
             + self.lib_name.len()

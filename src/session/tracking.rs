@@ -66,6 +66,9 @@ pub struct Tracker {
     pub prefixes: BTreeSet<Box<[u8]>>,
 }
 
+/// Bytes that a prefix takes, about, beside its name in two tables.
+const PREFIX_BYTES: usize = 2 * size_of::<Box<[u8]>>() + size_of::<Prefix>() + 64;
+
 /// The clients of one prefix, and what is to be broadcast to them.
 #[derive(Debug, Default)]
 struct Prefix {
@@ -156,15 +159,18 @@ impl Tracking {
         self.clients.get_mut(&client)
     }
 
-    /// Lets a client track keys, as it says now; prefixes it had before are kept.
-    pub fn enable(&mut self, client: ClientId, mut tracker: Tracker) {
+    /// Lets a client track keys, as it says now; prefixes it had before are kept. Bytes that its
+    /// prefixes take, about.
+    pub fn enable(&mut self, client: ClientId, mut tracker: Tracker) -> usize {
         for prefix in &tracker.prefixes {
             self.prefixes.entry(prefix.clone()).or_default().clients.insert(client);
         }
         if let Some(before) = self.clients.get_mut(&client) {
             tracker.prefixes.append(&mut before.prefixes);
         }
+        let bytes = tracker.prefixes.iter().map(|name| PREFIX_BYTES + 2 * name.len()).sum();
         self.clients.insert(client, tracker);
+        bytes
     }
 
     /// Lets a client track nothing.

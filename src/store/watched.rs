@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// A key of a database.
 type Place = (usize, Arc<[u8]>);
 
+/// Bytes that a watched key takes, about, beside its name: its places in three tables.
+const PLACE_BYTES: usize = 2 * size_of::<Place>() + 144;
+
 /// The keys that clients watch, by their numbers.
 #[derive(Debug, Default)]
 pub struct Watched {
@@ -69,14 +72,16 @@ impl Watched {
         self.stale.contains(&client)
     }
 
-    /// Lets a client watch a key, unless it does.
-    pub(super) fn add(&mut self, client: u64, db: usize, key: &[u8], was: Was) {
+    /// Lets a client watch a key, unless it does. Bytes that this takes, about.
+    pub(super) fn add(&mut self, client: u64, db: usize, key: &[u8], was: Was) -> usize {
         let place: Place = (db, key.into());
         let watchers = self.keys.entry(place.clone()).or_default();
         if let std::collections::btree_map::Entry::Vacant(vacant) = watchers.entry(client) {
             vacant.insert(was);
             self.clients.entry(client).or_default().push(place);
+            return PLACE_BYTES + key.len();
         }
+        0
     }
 
     /// Lets a client watch nothing, and forgets what has changed.
@@ -137,12 +142,12 @@ impl Keyspace {
         &self.watched
     }
 
-    /// Lets a client watch a key.
-    pub fn watch(&mut self, client: u64, db: usize, key: Key<'_>) {
+    /// Lets a client watch a key. Bytes that this takes, about: none if it does already.
+    pub fn watch(&mut self, client: u64, db: usize, key: Key<'_>) -> usize {
         let found = self.dbs[db].dict.find(key.hash, key.bytes);
         let has_expired = found.is_some_and(|entry| !self.is_live(&entry));
         let was = if has_expired { Was::Expired } else { Was::Plain };
-        self.watched.add(client, db, key.bytes, was);
+        self.watched.add(client, db, key.bytes, was)
     }
 
     /// Lets a client watch nothing.

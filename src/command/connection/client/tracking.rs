@@ -179,7 +179,7 @@ fn track(ctx: &mut Context<'_>) -> Outcome {
         caching: Caching::AsUsual,
         prefixes,
     };
-    ctx.server.tracking.enable(ctx.session.id, tracker);
+    ctx.session.prefix_bytes = ctx.server.tracking.enable(ctx.session.id, tracker);
     ctx.session.flags.insert(SessionFlags::TRACKING);
     ctx.session.flags.set(SessionFlags::TRACKS_READS, mode == Mode::All);
     ctx.server.adopt_change_listeners();
