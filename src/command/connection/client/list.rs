@@ -229,7 +229,7 @@ impl<'a> View<'a> {
             unsent_bytes,
             chunks,
             output.memory_bytes() - buffer_bytes,
-            session.memory_bytes() + if is_me { argument_bytes } else { 0 },
+            session.claimed_bytes() + if is_me { argument_bytes } else { 0 },
             if is_stuck { "rw" } else { "r" },
             command,
             redirect_of(tracker),
