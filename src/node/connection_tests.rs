@@ -240,3 +240,14 @@ fn a_client_that_asks_for_too_much_is_cut_off_in_the_midst_of_it() {
     world.node.disconnected(one);
     assert_eq!(world.node.server.ledger.total_bytes(), 0);
 }
+
+#[test]
+fn a_large_argument_counts_before_it_has_come() {
+    let mut world = World::new();
+    let [control, other] = [1, 2].map(|port| world.connect(port));
+    world.node.input(world.now, other, b"*1\r\n$400000\r\nv");
+    let list = world.send(control, "CLIENT LIST");
+    let lines = list.lines().filter_map(|line| line.split_once(" tot-mem="));
+    let bytes = lines.filter_map(|(_, rest)| rest.split(' ').next()?.parse::<usize>().ok());
+    assert_eq!(bytes.filter(|&bytes| bytes >= 400_000).count(), 1, "{list}");
+}

@@ -191,3 +191,17 @@ fn options_that_make_no_sense_are_refused() {
          [$flags [$on $optin $caching-yes] $redirect :0 $prefixes []]",
     );
 }
+
+#[test]
+fn a_client_is_charged_for_its_prefixes() {
+    let mut bench = Bench::new();
+    bench.run("HELLO 3");
+    let before = bench.session.memory_bytes();
+    bench.run("CLIENT TRACKING ON BCAST PREFIX first");
+    let one = bench.session.memory_bytes();
+    assert!(one >= before + "first".len(), "{before} {one}");
+    bench.run("CLIENT TRACKING ON BCAST PREFIX second");
+    assert!(bench.session.memory_bytes() >= one + "second".len());
+    bench.run("CLIENT TRACKING OFF");
+    assert_eq!(bench.session.memory_bytes(), before);
+}

@@ -187,6 +187,20 @@ fn memory_is_looked_at_before_anything_is_queued() {
 }
 
 #[test]
+fn a_client_is_charged_for_each_key_that_it_watches() {
+    let mut bench = Bench::new();
+    bench.run("UNWATCH"); // a reply, for which there is room from here on
+    let before = bench.session.memory_bytes();
+    bench.run("WATCH first second");
+    let two = bench.session.memory_bytes();
+    assert!(two >= before + "firstsecond".len(), "{before} {two}");
+    bench.run("WATCH first");
+    assert_eq!(bench.session.memory_bytes(), two, "it watches it already");
+    bench.run("UNWATCH");
+    assert_eq!(bench.session.memory_bytes(), before);
+}
+
+#[test]
 fn replies_that_are_not_wanted_are_left_out() {
     check("CLIENT REPLY OFF; MULTI; PING; EXEC; CLIENT REPLY ON", "+OK");
 }
