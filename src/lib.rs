@@ -19,6 +19,8 @@ pub mod persist;
 
 pub mod pubsub;
 
+pub mod script;
+
 pub mod session;
 
 pub mod command;

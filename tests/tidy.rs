@@ -30,7 +30,8 @@ const BOOL_PARAMETERS: &[(&str, usize)] = &[
 /// The one file where `as` casts numbers.
 const CAST_HOME: &str = "src/base/num.rs";
 /// The folders that may hold unsafe code.
-const UNSAFE_HOMES: [&str; 3] = ["src/ds/", "src/os/", "src/module/"];
+const UNSAFE_HOMES: [&str; 5] =
+    ["src/ds/", "src/os/", "src/module/", "src/script/lua/", "src/script/lib/"];
 /// The places that may read clocks; everything else is handed the time.
 const CLOCK_HOMES: [&str; 4] = ["src/os/", "src/bin/", "tests/", "benches/"];
 /// How far above an unsafe block its proof may start.
@@ -350,7 +351,8 @@ fn misplaced_unsafe(source: &Source) -> Vec<String> {
         let above = &lines[line.saturating_sub(1 + SAFETY_LINES_ABOVE)..line];
         let block = source.code[offset + "unsafe".len()..].trim_start().starts_with('{');
         if source.path.starts_with("src/") && !home {
-            complaints.push(source.complain(offset, "unsafe code outside ds/, os/ and module/"));
+            complaints
+                .push(source.complain(offset, "unsafe code outside ds/, os/, module/ and script/"));
         } else if block && !above.iter().any(|line| line.contains("SAFETY:")) {
             complaints.push(source.complain(offset, "an unsafe block without a SAFETY comment"));
         }
