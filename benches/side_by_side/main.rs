@@ -14,13 +14,16 @@ mod large_cases;
 mod latency;
 mod memory;
 mod messages;
+mod open_loop;
 mod options;
 mod procfs;
 mod report;
 mod servers;
 mod snapshot;
 mod stats;
+mod tail;
 mod throughput;
+mod watching;
 mod wire;
 mod workloads;
 
@@ -96,6 +99,18 @@ fn measure(options: &Options, servers: &[Server], section: Section) -> Result<St
         Section::Large => {
             let rows = large::measure(options, servers)?;
             report::large(options, servers, &rows)
+        }
+        Section::Tail => {
+            let rows = tail::measure(options, servers)?;
+            report::tail(options, servers, &rows)
+        }
+        Section::Defragmentation => {
+            let rows = tail::measure_defragmentation(options, servers)?;
+            report::defragmentation(options, servers, &rows)
+        }
+        Section::Watching => {
+            let rows = watching::measure(options, servers)?;
+            report::watching(options, servers, &rows)
         }
     })
 }

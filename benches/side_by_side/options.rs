@@ -20,10 +20,13 @@ pub(crate) enum Section {
     AppendOnly,
     Messages,
     Large,
+    Tail,
+    Defragmentation,
+    Watching,
 }
 
 impl Section {
-    pub(crate) const ALL: [Section; 8] = [
+    pub(crate) const ALL: [Section; 11] = [
         Section::Throughput,
         Section::Memory,
         Section::Latency,
@@ -32,6 +35,9 @@ impl Section {
         Section::AppendOnly,
         Section::Messages,
         Section::Large,
+        Section::Tail,
+        Section::Defragmentation,
+        Section::Watching,
     ];
 
     /// The name on the command line and in the report's markers.
@@ -45,6 +51,9 @@ impl Section {
             Section::AppendOnly => "aof",
             Section::Messages => "messages",
             Section::Large => "large",
+            Section::Tail => "tail",
+            Section::Defragmentation => "defragmentation",
+            Section::Watching => "watching",
         }
     }
 }
@@ -134,8 +143,8 @@ impl Options {
         self.workloads.iter().any(|wanted| wanted == name)
     }
 
-    /// Whether a command of the table of large values is among those asked for: they are named by
-    /// any part of their titles.
+    /// Whether a row of the tables of large values and of the tail is among those asked for: they are
+    /// named by any part of their titles.
     pub(crate) fn takes_case(&self, name: &str) -> bool {
         self.cases.is_empty() || self.cases.iter().any(|wanted| name.contains(wanted.as_str()))
     }
@@ -163,14 +172,16 @@ fn command() -> Command {
         .args([
             names(
                 "sections",
-                "Of throughput,memory,latency,idle,snapshot,aof,large [default: all]",
+                "Of throughput,memory,latency,idle,snapshot,aof,messages,large,tail,defragmentation,\
+                 watching [default: all]",
             ),
             names("servers", "Of carnelian,redis,valkey [default: all]"),
             names("only", "Of the throughput table's rows [default: all]"),
             names("shapes", "Of the memory table's rows [default: all]"),
             names(
                 "cases",
-                "Rows of the table of large values that contain one of these [default: all]",
+                "Rows of the tables of large values and of the tail that contain one of these \
+                 [default: all]",
             ),
             names("depth", "Pipeline depths").default_value("1,16,64"),
             value("repeats", "5", "Rounds of the tables of throughput, AOF and large values"),

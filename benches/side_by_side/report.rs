@@ -9,7 +9,9 @@ use crate::daemon::Failure;
 use crate::options::{Options, Section};
 use crate::servers::{Kind, Server};
 use crate::stats::Samples;
-use crate::{append_only, large, latency, memory, messages, snapshot, throughput};
+use crate::{
+    append_only, large, latency, memory, messages, open_loop, snapshot, tail, throughput, watching,
+};
 
 const NO_VALUE: &str = "–";
 /// Below this a command on a large value is as quick as any.
@@ -259,6 +261,77 @@ pub(crate) fn large(options: &Options, servers: &[Server], rows: &[large::Row]) 
         grouped(options.keys),
         options.repeats,
         table.text
+    )
+}
+
+/// Renders the table of small GETs beside something large.
+pub(crate) fn tail(options: &Options, servers: &[Server], rows: &[tail::Row]) -> String {
+    format!(
+        "## Small GETs beside large things\n\n\
+         Microseconds from when a GET was due until its reply was there. {} clients send {} GETs of \
+         3 bytes a second in all, each at a time fixed beforehand whether the last has its reply or \
+         not. The servers have core {} with all their threads, the client core {}. Values that go \
+         have {} elements; one goes in each load of half a second, 5,000 GETs. Median of {} rounds, \
+         the servers in turn within each load.\n\n{}",
+        open_loop::CLIENTS,
+        grouped(tail::RATE),
+        options.server_core,
+        options.client_core,
+        grouped(options.keys),
+        options.repeats,
+        tail_table(servers, rows)
+    )
+}
+
+/// Renders the table of small GETs while values are moved.
+pub(crate) fn defragmentation(options: &Options, servers: &[Server], rows: &[tail::Row]) -> String {
+    format!(
+        "## Small GETs during active defragmentation\n\n\
+         The same GETs, for three seconds from when `activedefrag` is turned on; before that three \
+         quarters of {} keys with values of 10 to 300 bytes were deleted at random. A server without \
+         a figure cannot do it as it is built here. Median of {} rounds.\n\n{}",
+        grouped(options.keys),
+        options.repeats,
+        tail_table(servers, rows)
+    )
+}
+
+fn tail_table(servers: &[Server], rows: &[tail::Row]) -> String {
+    let mut columns = vec!["beside".to_owned(), "what".to_owned()];
+    columns.extend(servers.iter().map(|server| format!("{} µs", server.title)));
+    columns.extend(ratio_titles(servers));
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let mut line = vec![row.beside.clone(), row.figure.to_owned()];
+        line.extend(row.cells.iter().map(|samples| shown(samples, 0)));
+        line.extend(ratios(servers, &row.cells));
+        table.line(&line);
+    }
+    table.text
+}
+
+/// Renders the table of what it costs to be watched.
+pub(crate) fn watching(options: &Options, servers: &[Server], rows: &[watching::Row]) -> String {
+    let mut columns = vec!["depth".to_owned()];
+    for server in servers {
+        let title = &server.title;
+        columns.extend([format!("{title} off"), format!("{title} on"), "on to off".to_owned()]);
+    }
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let mut line = vec![row.depth.to_string()];
+        for pair in &row.pairs {
+            line.extend([shown(&pair.off.cpu_us, 3), shown(&pair.on.cpu_us, 3)]);
+            line.push(format!("**{}**", shown(&pair.ratio, 2)));
+        }
+        table.line(&line);
+    }
+    format!(
+        "## Watched and not\n\n\
+         Microseconds of server CPU for each GET, as in the table of CPU time per operation, with \
+         `latency-tracking no` and `latency-monitor-threshold 0`, and with `yes` and `100`; counters \
+         of commands are always on. Median of {} rounds; the ratio is the median of theirs.\n\n{}",
+        options.repeats, table.text
     )
 }
 

@@ -11,6 +11,11 @@ impl Samples {
         self.0.push(sample);
     }
 
+    /// The sample that was added last.
+    pub(crate) fn last(&self) -> Option<f64> {
+        self.0.last().copied()
+    }
+
     /// The middle sample, or the mean of the two in the middle; `None` without samples.
     pub(crate) fn median(&self) -> Option<f64> {
         let mut sorted = self.0.clone();

@@ -14,7 +14,7 @@ use crate::wire::Client;
 use crate::workloads::{Data, WORKLOADS, Workload};
 
 /// Connections that `redis-benchmark` opens.
-const CLIENTS: u32 = 50;
+pub(crate) const CLIENTS: u32 = 50;
 
 /// What `redis-benchmark -r` replaces with a random number.
 const PLACEHOLDER: &str = "__rand_int__";
@@ -76,7 +76,7 @@ fn measure_workload(
                     let load = Load {
                         clients: CLIENTS,
                         depth: row.depth,
-                        keys: options.keys,
+                        keys: options.keys * workload.spread,
                         requests: request_count(options, workload, row.depth),
                         command: workload.command(),
                     };
@@ -99,6 +99,10 @@ fn prepare(
 ) -> Result<Option<Daemon>, Failure> {
     let daemon = Daemon::start(&server.launch(options.server_core, 10_000))?;
     let mut client = Client::connect(daemon.address())?;
+    for line in workload.setup {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        client.run(&words)?;
+    }
     let ready = client.fill(options.keys, workload.preload).and_then(|()| {
         let words: Vec<String> =
             workload.command().iter().map(|word| word.replace(PLACEHOLDER, "1")).collect();
@@ -160,7 +164,7 @@ pub(crate) fn run_once(
 }
 
 /// Enough for one to three seconds of Redis.
-fn request_count(options: &Options, workload: &Workload, depth: u32) -> u32 {
+pub(crate) fn request_count(options: &Options, workload: &Workload, depth: u32) -> u32 {
     let base = match depth {
         0..4 => 200_000,
         4..32 => 1_000_000,
