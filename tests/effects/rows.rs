@@ -4,7 +4,7 @@
 //! Words that begin with `@` are filled in: `@+N` is N milliseconds from now as Unix milliseconds, `@@+N`
 //! N seconds from now as Unix seconds, and `@n` a number below some thousands.
 
-use crate::grammar::Arg::{Float, Int, Key, Maybe, OneOf, Repeat, Value, Word};
+use crate::grammar::Arg::{Float, Int, Key, Maybe, OneOf, Repeat, StreamId, Value, Word};
 use crate::grammar::{Arg, Group, Row, Words, row};
 use crate::rng::Rng;
 
@@ -88,6 +88,18 @@ const STREAM: Arg = OneOf(&[&[Word("stream:1")], &[Word("stream:2")], &[Word("st
 const MAYBE_TRIM: Arg =
     Maybe(30, &[Word("MAXLEN"), Word("~"), OneOf(&[&[Word("5")], &[Word("0")]])]);
 const CONSUMER: Arg = OneOf(&[&[Word("a")], &[Word("b")], &[Word("c")]]);
+const GROUP_NAME: Arg = OneOf(&[&[Word("g")], &[Word("g")], &[Word("h")]]);
+const REFERENCES: Arg = OneOf(&[&[], &[Word("KEEPREF")], &[Word("DELREF")], &[Word("ACKED")]]);
+const OLD_STREAM: Arg = OneOf(&[&[Word("stream:1")], &[Word("stream:2")], &[Word("stream:4")]]);
+const IDS: Arg = OneOf(&[
+    &[Word("IDS"), Word("1"), StreamId],
+    &[Word("IDS"), Word("2"), StreamId, StreamId],
+    &[Word("IDS"), Word("4"), StreamId, StreamId, StreamId, StreamId],
+]);
+const TRIM: Arg = OneOf(&[
+    &[Word("MAXLEN"), Maybe(60, &[Word("~")]), OneOf(&[&[Word("0")], &[Word("3")], &[Word("20")]])],
+    &[Word("MINID"), Maybe(60, &[Word("~")]), StreamId],
+]);
 const BLOCK: Arg = OneOf(&[&[Word("1")], &[Word("100")], &[Word("0")]]);
 
 const ROWS: &[Row] = &[
@@ -106,6 +118,15 @@ const ROWS: &[Row] = &[
             STREAM,
             Word(">"),
         ],
+    )
+    .intact(),
+    row(25, "XDELEX", &[OLD_STREAM, REFERENCES, IDS]),
+    row(25, "XACKDEL", &[OLD_STREAM, GROUP_NAME, REFERENCES, IDS]),
+    row(12, "XTRIM", &[OLD_STREAM, TRIM, REFERENCES]),
+    row(
+        12,
+        "XADD",
+        &[OLD_STREAM, REFERENCES, TRIM, OneOf(&[&[Word("45-*")], &[Word("50-*")]]), FIELD, Value],
     )
     .intact(),
     row(8, "XREAD", &[Word("BLOCK"), BLOCK, Word("STREAMS"), STREAM, Word("$")]).intact(),

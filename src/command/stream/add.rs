@@ -2,7 +2,7 @@
 
 use super::ids::INVALID_ID;
 use super::trim::{self, Exactly, Options, TRIM_ARG, Trim};
-use super::{insert, limits, reply, wake};
+use super::{insert, limits, listed, reply, wake};
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
@@ -18,7 +18,8 @@ const EXHAUSTED: Error =
     Error::fixed("ERR The stream has exhausted the last possible ID, unable to add more items");
 const TOO_LARGE: Error = Error::fixed("ERR Elements are too large to be stored");
 
-/// XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT count]] *|id field value [field value ...]
+/// XADD key [NOMKSTREAM] [KEEPREF|DELREF|ACKED] [MAXLEN|MINID [=|~] threshold [LIMIT count]] *|id field
+/// value [field value ...]
 pub(super) static XADD: Command =
     Command { spec: XADD_SPEC, handler: Some(xadd), subcommands: &[] };
 
@@ -38,6 +39,7 @@ const XADD_SPEC: Spec = Spec {
     args: &[
         Arg::key("key", 0),
         Arg::flag("nomkstream", "NOMKSTREAM").optional().since("6.2.0"),
+        listed::REFERENCES_ARG.since("8.2.0"),
         TRIM_ARG.optional(),
         Arg::one_of("id-selector", &[Arg::flag("auto-id", "*"), Arg::new("id", ArgType::String)]),
         Arg::block(
@@ -49,6 +51,7 @@ const XADD_SPEC: Spec = Spec {
     history: &[
         ("6.2.0", "The options NOMKSTREAM, MINID and LIMIT."),
         ("7.0.0", "IDs of the form `<ms>-*`."),
+        ("8.2.0", "The options KEEPREF, DELREF and ACKED."),
     ],
     tips: &["nondeterministic_output"],
     ..Spec::EMPTY
@@ -122,6 +125,10 @@ impl<'a> New<'a> {
             if text == b"*" {
                 break NewId::Auto;
             }
+            // No option begins with a digit.
+            if text.first().is_some_and(u8::is_ascii_digit) {
+                break NewId::parse(text).ok_or(INVALID_ID)?;
+            }
             if let Some(next) = options.take(ctx, at)? {
                 at = next;
             } else if ctx.is_word(at, "NOMKSTREAM") {
@@ -145,12 +152,10 @@ impl<'a> New<'a> {
     }
 
     fn add_to(self, stream: &mut Stream) -> Result<Added, AppendError> {
-        let log = &mut stream.log;
         let data = self.args.from(self.id_at + 1);
-        let id = log.append(self.id, self.now_ms, data, self.limits)?;
-        let trimmed = self.trim.map_or(0, |trim| trim.apply(log));
-        let exactly = self.trim.and_then(|trim| trim.exactly(log));
-        Ok(Added { id, trimmed, exactly })
+        let id = stream.log.append(self.id, self.now_ms, data, self.limits)?;
+        let (trimmed, exactly) = self.trim.map(|trim| trim.apply(stream)).unwrap_or_default();
+        Ok(Added { id, trimmed: trimmed.removed, exactly })
     }
 }
 

@@ -9,6 +9,7 @@ mod group;
 mod ids;
 mod info;
 mod info_full;
+mod listed;
 mod pending;
 mod range;
 mod read;
@@ -20,6 +21,8 @@ mod trim;
 
 #[cfg(test)]
 mod group_tests;
+#[cfg(test)]
+mod listed_tests;
 #[cfg(test)]
 mod tests;
 
@@ -34,11 +37,13 @@ use std::ops::Deref;
 /// The family.
 pub static COMMANDS: &[&Command] = &[
     &ack::XACK,
+    &ack::XACKDEL,
     &add::XADD,
     &add::XLEN,
     &autoclaim::XAUTOCLAIM,
     &claim::XCLAIM,
     &delete::XDEL,
+    &delete::XDELEX,
     &group::XGROUP,
     &info::XINFO,
     &pending::XPENDING,

@@ -1,6 +1,7 @@
 //! Trimming: XTRIM, and the options that it has in common with XADD.
 
 use super::ids::{self, IdText};
+use super::listed;
 use crate::base::num;
 use crate::command::effects::Effects;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
@@ -8,7 +9,7 @@ use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::resp::Args;
 use crate::session::SessionFlags;
 use crate::store::Event;
-use crate::value::stream::{Keep, Log, Precision, StreamId};
+use crate::value::stream::{Keep, Precision, References, Stream, StreamId, Trimmed};
 
 const MAXLEN_NEGATIVE: Error = Error::fixed("ERR The MAXLEN argument must be >= 0.");
 const LIMIT_NEGATIVE: Error = Error::fixed("ERR The LIMIT argument must be >= 0.");
@@ -45,7 +46,7 @@ pub(super) const TRIM_ARG: Arg = Arg::block(
     ],
 );
 
-/// XTRIM key MAXLEN|MINID [=|~] threshold [LIMIT count]
+/// XTRIM key MAXLEN|MINID [=|~] threshold [LIMIT count] [KEEPREF|DELREF|ACKED]
 pub(super) static XTRIM: Command =
     Command { spec: XTRIM_SPEC, handler: Some(xtrim), subcommands: &[] };
 
@@ -59,8 +60,11 @@ const XTRIM_SPEC: Spec = Spec {
     flags: Flags::WRITE,
     categories: Categories::STREAM,
     keys: &[KeySpec::range(1, 0, 1, KeyFlags::RW.union(KeyFlags::DELETE))],
-    args: &[Arg::key("key", 0), TRIM_ARG],
-    history: &[("6.2.0", "The strategy MINID and the option LIMIT.")],
+    args: &[Arg::key("key", 0), TRIM_ARG, listed::REFERENCES_ARG.since("8.2.0")],
+    history: &[
+        ("6.2.0", "The strategy MINID and the option LIMIT."),
+        ("8.2.0", "The options KEEPREF, DELREF and ACKED."),
+    ],
     tips: &["nondeterministic_output"],
     ..Spec::EMPTY
 };
@@ -70,30 +74,24 @@ const XTRIM_SPEC: Spec = Spec {
 pub(super) struct Trim {
     keep: Keep,
     precision: Precision,
+    references: References,
     /// The argument that says what is kept; in front of it `~`, if trimming is by nodes.
     threshold_at: usize,
 }
 
 impl Trim {
-    /// Trims; gives how many entries went.
-    pub(super) fn apply(self, log: &mut Log) -> u64 {
-        log.trim(self.keep, self.precision)
-    }
-
-    /// What to record in place of a strategy that depends on how entries are divided into nodes: the
-    /// threshold that removes just what was removed.
-    pub(super) fn exactly(self, log: &Log) -> Option<Exactly> {
-        match self.precision {
+    /// Trims; gives what went, and what to record in place of a strategy that depends on how entries are
+    /// divided into nodes.
+    pub(super) fn apply(self, stream: &mut Stream) -> (Trimmed, Option<Exactly>) {
+        let trimmed = stream.trim(self.keep, self.precision, self.references);
+        let exactly = match self.precision {
             Precision::Exact => None,
             Precision::Nodes { .. } => {
-                let keep = match self.keep {
-                    Keep::Last(_) => Keep::Last(log.len()),
-                    Keep::From(_) if log.is_empty() => Keep::From(StreamId::MAX),
-                    Keep::From(_) => Keep::From(log.first_id()),
-                };
+                let keep = trimmed.threshold(self.keep, &stream.log);
                 Some(Exactly { keep, threshold_at: self.threshold_at })
             }
-        }
+        };
+        (trimmed, exactly)
     }
 }
 
@@ -131,6 +129,7 @@ pub(super) struct Options {
     is_about: bool,
     threshold_at: usize,
     limit: Option<u64>,
+    references: Option<References>,
 }
 
 impl Options {
@@ -139,6 +138,10 @@ impl Options {
     /// # Errors
     /// The option is given twice, or something is wrong with what it needs.
     pub(super) fn take(&mut self, ctx: &Context<'_>, at: usize) -> Result<Option<usize>, Error> {
+        if let Some(references) = listed::references(ctx, at) {
+            let before = self.references.replace(references);
+            return if before.is_some() { Err(Error::SYNTAX) } else { Ok(Some(at + 1)) };
+        }
         let more = ctx.args.len() - 1 - at;
         if more == 0 {
             return Ok(None);
@@ -202,7 +205,8 @@ impl Options {
             (true, Some(limit)) => Precision::Nodes { limit: Some(limit) },
             (true, None) => Precision::Nodes { limit: Some(usual_limit(ctx)) },
         };
-        Ok(Some(Trim { keep, precision, threshold_at: self.threshold_at }))
+        let references = self.references.unwrap_or_default();
+        Ok(Some(Trim { keep, precision, references, threshold_at: self.threshold_at }))
     }
 
     /// Redis complains of a LIMIT of 0 in other words.
@@ -231,10 +235,8 @@ fn xtrim(ctx: &mut Context<'_>) -> Outcome {
     }
     let trim = options.finish(ctx)?.ok_or(NO_STRATEGY)?;
     let (scope, key) = (ctx.scope(), ctx.key(1));
-    let trimmed = super::change(ctx.server, scope, key, |stream| {
-        (trim.apply(&mut stream.log), trim.exactly(&stream.log))
-    })?;
-    let (removed, exactly) = trimmed.unwrap_or((0, None));
+    let trimmed = super::change(ctx.server, scope, key, |stream| trim.apply(stream))?;
+    let (Trimmed { removed, .. }, exactly) = trimmed.unwrap_or_default();
     ctx.session.output.count(num::usize_of(removed));
     if removed == 0 {
         return Ok(());

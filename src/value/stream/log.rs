@@ -4,6 +4,7 @@ use super::id::{NewId, StreamId};
 use super::limits::{Limits, NODE_BYTES_MAX};
 use super::node::{self, BadNode, Fields, Node, Place};
 use super::nodes::{Nodes, Spot};
+use super::references::{Trimmed, Verdict};
 use crate::base::num;
 
 /// The entries and what is known of those that are gone.
@@ -224,14 +225,7 @@ impl Log {
             {
                 break;
             }
-            let goes_whole = match keep {
-                Keep::Last(kept) => self.len.saturating_sub(count) >= kept,
-                Keep::From(id) => {
-                    // Deleted entries count here, as in Redis.
-                    node.last_id().is_none_or(|last| last < id)
-                }
-            };
-            if goes_whole {
+            if self.goes_whole(node, keep) {
                 self.nodes.remove(first);
             } else {
                 if precision == Precision::Exact {
@@ -279,6 +273,82 @@ impl Log {
                 self.len -= removed;
                 return removed;
             }
+        }
+    }
+
+    /// As [`Log::trim`], but leaves entries that are wanted; they are asked for in their order. By nodes,
+    /// of those that would go whole the unwanted entries go. O(entries looked at + nodes removed).
+    pub(super) fn trim_unwanted(
+        &mut self,
+        keep: Keep,
+        precision: Precision,
+        mut verdict: impl FnMut(StreamId) -> Verdict,
+    ) -> Trimmed {
+        let mut trimmed = Trimmed::default();
+        let mut has_kept = false;
+        let mut next = self.nodes.first();
+        while let Some(spot) = next {
+            if matches!(keep, Keep::Last(count) if self.len <= count) {
+                break;
+            }
+            let node = self.nodes.get(spot);
+            let (count, _) = node.counts();
+            if let Precision::Nodes { limit } = precision {
+                let is_beyond = limit.is_some_and(|limit| trimmed.removed + count > limit);
+                if is_beyond || !self.goes_whole(node, keep) {
+                    break;
+                }
+            }
+            let mut unwanted = Vec::new();
+            let mut is_last = false;
+            for entry in node.entries().filter(|entry| !entry.is_deleted()) {
+                let is_enough = match keep {
+                    Keep::Last(kept) => self.len - num::u64_of(unwanted.len()) <= kept,
+                    Keep::From(id) => entry.id >= id,
+                };
+                let found = if is_enough { Verdict::AllWanted } else { verdict(entry.id) };
+                match found {
+                    Verdict::Unwanted => {
+                        unwanted.push(entry.place());
+                        trimmed.last = Some(entry.id);
+                        if has_kept {
+                            // There is a gap now, which those who count entries must know of.
+                            self.max_deleted_id = self.max_deleted_id.max(entry.id);
+                        }
+                    }
+                    Verdict::Wanted => has_kept = true,
+                    Verdict::AllWanted => {
+                        is_last = true;
+                        break;
+                    }
+                }
+            }
+            let removed = num::u64_of(unwanted.len());
+            next = if removed == count {
+                self.nodes.remove(spot);
+                self.nodes.at_or_after(spot)
+            } else {
+                self.nodes.delete(spot, &unwanted);
+                self.nodes.after(spot)
+            };
+            self.len -= removed;
+            trimmed.removed += removed;
+            if is_last {
+                break;
+            }
+        }
+        if trimmed.removed > 0 {
+            self.find_first();
+        }
+        trimmed
+    }
+
+    /// Whether trimming leaves nothing of the first node.
+    fn goes_whole(&self, node: Node<'_>, keep: Keep) -> bool {
+        match keep {
+            Keep::Last(kept) => self.len.saturating_sub(node.counts().0) >= kept,
+            // Deleted entries count here, as in Redis.
+            Keep::From(id) => node.last_id().is_none_or(|last| last < id),
         }
     }
 

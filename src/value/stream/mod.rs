@@ -14,6 +14,7 @@ mod nodes;
 #[cfg(test)]
 mod oracle;
 mod range;
+mod references;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub use limits::Limits;
 pub use log::{AppendError, Keep, Log, Precision};
 pub use node::{BadNode, Fields, Node, check};
 pub use range::Range;
+pub use references::{References, Trimmed};
 
 use super::{Collection, Entry, Heap, HeapRef, ValueRef};
 #[cfg(test)]

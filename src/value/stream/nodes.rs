@@ -170,6 +170,21 @@ impl Nodes {
         Range { nodes: self, ends: front.zip(back).filter(|(front, back)| front <= back) }
     }
 
+    /// Where the node behind this one is.
+    pub(super) fn after(&self, spot: Spot) -> Option<Spot> {
+        self.at_or_after(Spot { index: spot.index + 1, ..spot })
+    }
+
+    /// Where the node is that has taken the place of one that was removed.
+    pub(super) fn at_or_after(&self, spot: Spot) -> Option<Spot> {
+        let chunk = self.chunks.get(spot.chunk)?;
+        if spot.index < chunk.len() {
+            return Some(spot);
+        }
+        let chunk = spot.chunk + 1;
+        (chunk < self.chunks.len()).then_some(Spot { chunk, index: 0 })
+    }
+
     fn next(&self, spot: Spot) -> Spot {
         if spot.index + 1 < self.chunks[spot.chunk].len() {
             Spot { index: spot.index + 1, ..spot }
