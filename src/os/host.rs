@@ -118,8 +118,9 @@ impl Machine {
         let hosts: Vec<String> = config.bind.iter().map(|bind| bind.host.to_string()).collect();
         let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
         let unixsocket = config.unixsocket.to_string();
+        let called = shown.called().to_owned();
         let fields = TitleFields {
-            title: "carnelian-server",
+            title: &called,
             listen_addr: &title::listen_address(&hosts, config.port, 0, &unixsocket),
             server_mode: "",
             port: config.port,

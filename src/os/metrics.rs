@@ -41,6 +41,8 @@ struct Connection {
     peer: Endpoint,
     phase: Phase,
     until_ms: u64,
+    /// How many connections came before it.
+    number: u64,
 }
 
 /// What became of a connection.
@@ -67,6 +69,8 @@ pub struct Metrics {
     listeners: Vec<Listener>,
     connections: Vec<Option<Connection>>,
     first_token: usize,
+    /// Connections so far.
+    accepted: u64,
 }
 
 impl Metrics {
@@ -84,7 +88,7 @@ impl Metrics {
             listener.register(registry, Token(first_token + index))?;
         }
         let connections = (0..CONNECTIONS_MAX).map(|_| None).collect();
-        Ok(Self { listeners, connections, first_token })
+        Ok(Self { listeners, connections, first_token, accepted: 0 })
     }
 
     /// Whether a token is one of this listener's.
@@ -135,15 +139,17 @@ impl Metrics {
             }
             let until_ms = world.now_ms + PATIENCE_MS;
             let phase = Phase::Reading(Vec::new());
-            self.connections[place] = Some(Connection { stream, peer, phase, until_ms });
+            let number = self.accepted;
+            self.accepted += 1;
+            self.connections[place] = Some(Connection { stream, peer, phase, until_ms, number });
             self.go_on(place, world);
         }
     }
 
     /// A place for a connection; the oldest is closed if there is none.
     fn place(&mut self) -> usize {
-        let age = |place: &usize| self.connections[*place].as_ref().map_or(0, |held| held.until_ms);
-        let oldest = (0..CONNECTIONS_MAX).min_by_key(age).unwrap_or(0);
+        let number = |place: &usize| self.connections[*place].as_ref().map(|held| held.number);
+        let oldest = (0..CONNECTIONS_MAX).min_by_key(number).unwrap_or(0);
         self.connections[oldest] = None;
         oldest
     }

@@ -67,6 +67,8 @@ pub fn listen_address(bind: &[&str], port: u16, tls_port: u16, unixsocket: &str)
 /// The memory the kernel shows.
 #[derive(Debug)]
 pub struct ProcessTitle {
+    /// What the program was called by.
+    called: String,
     start: *mut c_char,
     /// Bytes of the arguments and, where it lies right behind them, the environment.
     capacity: usize,
@@ -80,6 +82,7 @@ impl ProcessTitle {
     /// `std::env::args` shows the title from then on.
     #[must_use]
     pub fn take() -> Option<ProcessTitle> {
+        let called = std::env::args_os().next()?.to_string_lossy().into_owned();
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
         let (arguments, environment) = areas(&stat)?;
         let mut end = arguments.end;
@@ -88,7 +91,14 @@ impl ProcessTitle {
         }
         // The last byte stays NUL for ever, so that every string in there keeps an end.
         let capacity = end.checked_sub(arguments.start)?.checked_sub(1)?;
-        Some(ProcessTitle { start: ptr::with_exposed_provenance_mut(arguments.start), capacity })
+        let start = ptr::with_exposed_provenance_mut(arguments.start);
+        Some(ProcessTitle { called, start, capacity })
+    }
+
+    /// The program's name as it was called by, which is `{title}`.
+    #[must_use]
+    pub fn called(&self) -> &str {
+        &self.called
     }
 
     /// Shows `title`, cut to the room there is, and at its first NUL.

@@ -38,6 +38,9 @@ pub type Slot<'a> = dict::Slot<'a, Entry>;
 /// Values that take more steps than this to free are freed on the helper thread.
 const LAZY_FREE_EFFORT_MIN: usize = 64;
 
+/// How many expired keys a search for a random one passes that must leave them where they are.
+const RANDOM_TRIES_MAX: usize = 1000;
+
 /// A key with its hash.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
@@ -363,7 +366,20 @@ impl Keyspace {
     /// The entry of a key, to look at without a trace: no hit, no miss, no access.
     #[inline]
     pub fn peek(&mut self, db: usize, key: Key<'_>) -> Option<Ref<'_, Entry>> {
+        if self.keeps_expired {
+            return self.glimpse(db, key);
+        }
         self.live(db, key).map(Slot::into_ref)
+    }
+
+    /// As [`Keyspace::peek`], but it counts as a hit or miss, of which nobody is told.
+    pub fn look(&mut self, db: usize, key: Key<'_>) -> Option<Ref<'_, Entry>> {
+        if self.peek(db, key).is_none() {
+            self.misses += 1;
+            return None;
+        }
+        self.hits += 1;
+        self.dbs[db].dict.find(key.hash, key.bytes)
     }
 
     /// The entries of two keys, to read together. Counts as reading the first, then the second.
@@ -612,16 +628,18 @@ impl Keyspace {
         self.awaited.note_all(second);
     }
 
-    /// A random key that has not expired.
+    /// A random key that has not expired. Where those that have are left, one of them after many tries.
     pub fn random_key(&mut self, db: usize) -> Option<Vec<u8>> {
-        // With nearly all keys expired a try may fail many times; every failure removes a key.
+        // With nearly all keys expired a try may fail many times; every failure removes a key, or counts.
+        let mut tries = 0;
         loop {
             let Self { dbs, rng, .. } = self;
             let key = dbs[db].dict.random(rng)?.key().to_vec();
             let key_hash = self.key(&key);
-            if self.live(db, key_hash).is_some() {
+            if tries == RANDOM_TRIES_MAX || self.peek(db, key_hash).is_some() {
                 return Some(key);
             }
+            tries += usize::from(self.keeps_expired);
         }
     }
 

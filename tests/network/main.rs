@@ -15,6 +15,7 @@ mod chaos;
 mod ending;
 mod listening;
 mod malformed;
+mod metrics;
 mod output;
 mod pausing;
 mod pipelines;

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -109,6 +110,25 @@ fn files_includes_arguments_and_standard_input_add_up() {
     {
         client.check(&format!("CONFIG GET {name}"), &format!("[${name} ${value}]"));
     }
+}
+
+#[test]
+fn the_process_title_has_the_name_that_the_server_was_called_by() {
+    let scratch = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let child = Command::new(binary())
+        .arg0("/opt/cache")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+        .current_dir(scratch.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let server = Started(child);
+    wait_until("the server", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let title = || fs::read_to_string(format!("/proc/{}/cmdline", server.0.id())).unwrap();
+    assert_eq!(title().trim_end_matches('\0'), format!("/opt/cache 127.0.0.1:{port}"));
+    Client::to(port).check("CONFIG SET proc-title-template '{port}: {title}'", "+OK");
+    assert_eq!(title().trim_end_matches('\0'), format!("{port}: /opt/cache"));
 }
 
 #[test]

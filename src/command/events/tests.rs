@@ -53,6 +53,28 @@ fn strings_tell() {
 }
 
 #[test]
+fn lookups_that_find_nothing_tell_so_but_those_of_object() {
+    for word in ["ENCODING", "FREQ", "IDLETIME", "REFCOUNT"] {
+        check("", &format!("OBJECT {word} x"), "");
+    }
+    for line in ["MEMORY USAGE x", "SETNX x v", "RENAME x y", "EXPIRE x 9", "XGROUP CREATE x g $"] {
+        check(
+            "SELECT 1",
+            &format!("{line}; DEL x"),
+            if line == "SETNX x v" { "new x, set x, del x" } else { "" },
+        );
+    }
+    for line in ["TYPE x", "TTL x", "PEXPIRETIME x", "EXISTS x", "DUMP x", "TOUCH x", "XACK x g 1"]
+    {
+        check("", line, "keymiss x");
+    }
+    for line in ["XCLAIM x g c 0 1", "XAUTOCLAIM x g c 0 0", "XREADGROUP GROUP g c STREAMS x >"] {
+        check("", line, "keymiss x");
+    }
+    check("", "XREAD STREAMS x 0", "keymiss x, keymiss x");
+}
+
+#[test]
 fn lists_tell() {
     check("", "RPUSH l a b; LPUSH l c", "new l, rpush l, lpush l");
     check("RPUSH l a b", "LPOP l; RPOP l", "lpop l, rpop l, del l");

@@ -188,6 +188,25 @@ mod tests {
     }
 
     #[test]
+    fn while_clients_are_paused_random_keys_leave_expired_ones_where_they_are() {
+        let mut bench = Bench::new();
+        bench.check("SET k v PX 10; SET l v PX 10; SET m v", "+OK +OK +OK");
+        bench.pass(10);
+        bench.server.keyspace.keeps_expired = true;
+        for _ in 0..20 {
+            bench.check("RANDOMKEY; DBSIZE", "$m :3");
+        }
+        bench.check("DEL m; EXISTS k l", ":1 :0");
+        let key = bench.raw(&["RANDOMKEY"]);
+        assert!(
+            key == b"$1\r\nk\r\n" || key == b"$1\r\nl\r\n",
+            "there is none that has not expired"
+        );
+        bench.server.keyspace.keeps_expired = false;
+        bench.check("DBSIZE; RANDOMKEY; DBSIZE", ":2 $_ :0");
+    }
+
+    #[test]
     fn every_key_comes_up_at_random() {
         let mut bench = Bench::new();
         for n in 0..20 {

@@ -4,7 +4,7 @@ use crate::command::spec::{Arg, Categories, Flags, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::config::{Config, MaxmemoryPolicy};
 use crate::ds::dict::Ref;
-use crate::store::{AccessPolicy, Scope, Touch};
+use crate::store::AccessPolicy;
 use crate::value::{self, Entry, Str};
 
 /// OBJECT
@@ -140,10 +140,9 @@ fn look(
     ctx: &mut Context<'_>,
     form: impl FnOnce(Ref<'_, Entry>, AccessPolicy, &Config) -> Result<Fact, Error>,
 ) -> Outcome {
-    let scope = Scope { db: ctx.session.db, touch: Touch::No };
-    let key = ctx.key(2);
+    let (db, key) = (ctx.session.db, ctx.key(2));
     let policy = ctx.server.keyspace.policy();
-    let Some(entry) = ctx.server.keyspace.read(scope, key) else {
+    let Some(entry) = ctx.server.keyspace.look(db, key) else {
         ctx.out().null();
         return Ok(());
     };

@@ -49,6 +49,7 @@ const XACKDEL_SPEC: Spec = Spec {
 
 fn xack(ctx: &mut Context<'_>) -> Outcome {
     let (scope, key, group) = (ctx.scope(), ctx.key(1), ctx.args.at(2));
+    super::view(&ctx.server.keyspace.read(scope, key))?;
     // IDs are looked at only if there is a group.
     let ids = ids::ids_from(ctx, 3);
     let acked = super::change_group(ctx.server, scope, key, group, |_, group| {

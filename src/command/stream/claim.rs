@@ -332,7 +332,8 @@ fn xclaim(ctx: &mut Context<'_>) -> Outcome {
 /// # Errors
 /// There is not.
 pub(super) fn has_group(ctx: &mut Context<'_>, key: Key<'_>, group: &[u8]) -> Outcome {
-    let found = ctx.server.keyspace.peek(ctx.session.db, key);
+    let scope = ctx.scope();
+    let found = ctx.server.keyspace.read(scope, key);
     let group_found = super::view(&found)?.and_then(|stream| stream.groups.get(group));
     group_found.map(|_| ()).ok_or_else(|| no_group(key.bytes, group, b""))
 }

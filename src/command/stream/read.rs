@@ -258,10 +258,10 @@ fn xread(ctx: &mut Context<'_>) -> Outcome {
     })
 }
 
-/// The ID behind which to read.
+/// The ID behind which to read. This counts as an access, and reading then as another, as in Redis.
 fn read_from(ctx: &mut Context<'_>, key_at: usize, id_at: usize) -> Result<StreamId, Error> {
-    let (db, key, text) = (ctx.session.db, ctx.key(key_at), ctx.args.at(id_at));
-    let found = ctx.server.keyspace.peek(db, key);
+    let (scope, key, text) = (ctx.scope(), ctx.key(key_at), ctx.args.at(id_at));
+    let found = ctx.server.keyspace.read(scope, key);
     let log = super::view(&found)?.map(|stream| &stream.log);
     match text {
         b"$" => Ok(log.map_or(StreamId::MIN, Log::last_id)),

@@ -114,8 +114,8 @@ fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
 /// # Errors
 /// There is not.
 fn has_group(ctx: &mut Context<'_>, key_at: usize, group_at: usize) -> Outcome {
-    let (db, key, group) = (ctx.session.db, ctx.key(key_at), ctx.args.at(group_at));
-    let found = ctx.server.keyspace.peek(db, key);
+    let (scope, key, group) = (ctx.scope(), ctx.key(key_at), ctx.args.at(group_at));
+    let found = ctx.server.keyspace.read(scope, key);
     let group_found = super::view(&found)?.and_then(|stream| stream.groups.get(group));
     match group_found {
         Some(_) => Ok(()),
