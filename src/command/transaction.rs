@@ -113,7 +113,8 @@ pub(super) fn flags_in_transaction(server: &Server, session: &Session, id: Comma
     let flags = registered.command.spec.flags;
     let queued = session.transaction.as_ref().map_or(0, |transaction| transaction.flags);
     if is_exec(server, id) {
-        return flags | Flags::from_bits_truncate(queued);
+        // Whether a protected command is permitted was asked when it was queued.
+        return flags | Flags::from_bits_truncate(queued).difference(Flags::PROTECTED);
     }
     if is_executed_at_once(registered.full_name) { flags } else { flags | Flags::DENYOOM }
 }

@@ -204,3 +204,17 @@ fn a_client_is_charged_for_each_key_that_it_watches() {
 fn replies_that_are_not_wanted_are_left_out() {
     check("CLIENT REPLY OFF; MULTI; PING; EXEC; CLIENT REPLY ON", "+OK");
 }
+
+#[test]
+fn a_protected_command_that_is_permitted_may_be_queued() {
+    let config = crate::config::Config {
+        enable_debug_command: crate::config::Permission::Yes,
+        ..crate::config::Config::default()
+    };
+    let mut bench = Bench::with(config);
+    bench.check("MULTI; DEBUG SLEEP 0; PING; EXEC", "+OK +QUEUED +QUEUED [+OK +PONG]");
+    let refused = "-EXECABORT Transaction discarded because of previous errors.";
+    let mut bench = Bench::new();
+    bench.run("MULTI; DEBUG SLEEP 0");
+    bench.check("EXEC", refused);
+}
