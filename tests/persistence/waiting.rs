@@ -42,6 +42,18 @@ fn with_everysec_it_waits_for_the_fsync() {
 }
 
 #[test]
+fn in_a_transaction_nothing_is_waited_for() {
+    let server = logging("everysec");
+    let mut client = server.connect();
+    client.check("SET k v; WAITAOF 1 0 0", "+OK [:1 :0]"); // the next fsync is a second away
+    client.check(
+        "MULTI; WAIT 1 0; WAITAOF 1 0 0; WAITAOF 0 1 0; SET k w; WAITAOF 1 0 0; WAITAOF 0 0 0; EXEC",
+        "+OK +QUEUED +QUEUED +QUEUED +QUEUED +QUEUED +QUEUED [:0 [:1 :0] [:1 :0] +OK [:0 :0] [:0 :0]]",
+    );
+    client.check("WAITAOF 1 0 0; MULTI; WAITAOF 1 1 0; EXEC", "[:1 :0] +OK +QUEUED [[:1 :0]]");
+}
+
+#[test]
 fn who_waits_is_seen_and_can_be_released() {
     let server = logging("no");
     let (mut client, mut other) = (server.connect(), server.connect());

@@ -78,7 +78,8 @@ fn waitaof(ctx: &mut Context<'_>) -> Outcome {
         _ => ctx.server.log_position(),
     };
     let reached = ctx.server.reached(position);
-    if replicas == 0 && (local == 0 || reached == Reached::Disk) {
+    let is_there = replicas == 0 && (local == 0 || reached == Reached::Disk);
+    if is_there || ctx.may_not_wait() {
         reached.reply(ctx.out());
         return Ok(());
     }
