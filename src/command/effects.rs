@@ -108,6 +108,19 @@ impl Effects {
         &self.bytes
     }
 
+    /// Whether a unit is being recorded that has a command already.
+    pub const fn is_within_unit(&self) -> bool {
+        self.unit.depth > 0 && self.unit.commands > 0
+    }
+
+    /// What was recorded before the unit that is being recorded.
+    pub fn bytes_of_whole_units(&self) -> &[u8] {
+        match self.unit.depth {
+            0 => &self.bytes,
+            _ => &self.bytes[..self.unit.start],
+        }
+    }
+
     /// Bytes of memory that what was recorded takes.
     pub const fn allocated_bytes(&self) -> usize {
         self.bytes.capacity()

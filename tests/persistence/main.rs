@@ -8,6 +8,7 @@ mod common;
 mod functions;
 mod loading;
 mod snapshots;
+mod switching;
 mod waiting;
 
 use common::{Client, wait_until};

@@ -88,6 +88,10 @@ pub(super) fn load_log(ctx: &mut Context<'_>) -> Outcome {
     const FAILED: Error =
         Error::fixed("ERR Error trying to load the AOF files, check server logs.");
     let server = &mut *ctx.server;
+    if server.in_transaction {
+        // A part of a transaction is nothing to load.
+        return Err(Error::fixed("ERR DEBUG LOADAOF is not possible inside a transaction"));
+    }
     server.commit();
     let now = server.now;
     if let Some(log) = server.host.append_only_file_mut() {

@@ -51,6 +51,19 @@ impl Server {
         }
     }
 
+    /// As [`Server::commit`], for a command that ends the log: what a transaction around it has changed so
+    /// far is a part of a unit, to whose other part the log will not listen.
+    pub(super) fn commit_whole_units(&mut self) {
+        if !self.effects.is_within_unit() {
+            self.commit();
+            return;
+        }
+        let now = self.now;
+        if let Some(log) = self.host.append_only_file_mut() {
+            let _stopped_next = log.commit(now, self.effects.bytes_of_whole_units());
+        }
+    }
+
     /// Tells the latency monitor what took the log long.
     #[cold]
     fn note_delays(&mut self, delays: &[LogDelay]) {

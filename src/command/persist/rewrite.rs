@@ -270,7 +270,7 @@ impl Server {
     }
 
     fn stop_log(&mut self) {
-        self.commit();
+        self.commit_whole_units();
         if self.persistence.child_of(ChildKind::Rewrite).is_some() {
             tracing::info!("Killing running AOF rewrite child");
             self.cancel_rewrite();
