@@ -144,10 +144,14 @@ fn listen_unix(path: &Path, mode: u32, backlog: i32) -> io::Result<Listener> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::unix(path)?)?;
+    let mut finished = Ok(());
     if mode != 0 {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        finished = fs::set_permissions(path, fs::Permissions::from_mode(mode));
     }
-    socket.listen(backlog)?;
+    if let Err(error) = finished.and_then(|()| socket.listen(backlog)) {
+        let _ = fs::remove_file(path); // what is wrong with the socket is told
+        return Err(error);
+    }
     let listener = UnixListener::from_std(socket.into());
     Ok(Listener { socket: Socketed::Unix(listener, path.to_owned()), has_more: false })
 }

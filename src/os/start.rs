@@ -22,7 +22,6 @@ use crate::node::Node;
 use crate::store::Keyspace;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Waker};
-use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -103,24 +102,48 @@ pub fn serve(command_line: &CommandLine) -> Result<i32, StartError> {
         .map_err(|error| loaded.error("logfile", error.to_string()))?;
     let config_file = command_line.file.as_ref().map(|file| started_from.join(file));
     announce(&loaded, config_file.as_ref());
-    let pid_file = create_pid_file(&loaded.config);
-    let signals = Signals::install()?;
-    let clock = prepare_process(&mut loaded.config)?;
-    let facts = facts(config_file.unwrap_or_default(), &supervisor, clock)?;
-    let machine = Surroundings { facts, title, supervisor: Rc::clone(&supervisor) };
-    let (mut reactor, listeners) = build(&loaded, machine, &signals)?;
-    let status = run(&mut reactor, &signals)?;
-    supervisor.notify(Notice::Stopping);
-    let farewell = if status == 0 { Farewell::Logged } else { Farewell::Silent };
-    if let Some(pid_file) = pid_file {
-        pid_file.remove(farewell);
-    }
-    for listener in listeners.borrow().iter() {
-        listener.unlink(farewell);
-    }
+    let mut traces = Traces { pid_file: create_pid_file(&loaded.config), ..Traces::default() };
+    let ended = serve_as(&mut loaded, config_file, title, &supervisor, &mut traces);
+    let farewell = if matches!(ended, Ok(0)) { Farewell::Logged } else { Farewell::Silent };
+    traces.remove(farewell);
     if farewell == Farewell::Logged {
         tracing::warn!("Redis is now ready to exit, bye bye...");
     }
+    ended
+}
+
+/// What a server has in the file system only as long as it runs.
+#[derive(Default)]
+struct Traces {
+    pid_file: Option<PidFile>,
+    listeners: reactor::Listeners,
+}
+
+impl Traces {
+    fn remove(self, farewell: Farewell) {
+        if let Some(pid_file) = self.pid_file {
+            pid_file.remove(farewell);
+        }
+        for listener in self.listeners.borrow().iter() {
+            listener.unlink(farewell);
+        }
+    }
+}
+
+fn serve_as(
+    loaded: &mut Loaded,
+    config_file: Option<PathBuf>,
+    title: Option<ProcessTitle>,
+    supervisor: &Rc<Supervisor>,
+    traces: &mut Traces,
+) -> Result<i32, StartError> {
+    let signals = Signals::install()?;
+    let clock = prepare_process(&mut loaded.config)?;
+    let facts = facts(config_file.unwrap_or_default(), supervisor, clock)?;
+    let machine = Surroundings { facts, title, supervisor: Rc::clone(supervisor) };
+    let mut reactor = build(loaded, machine, &signals, &traces.listeners)?;
+    let status = run(&mut reactor, &signals)?;
+    supervisor.notify(Notice::Stopping);
     std::mem::forget(reactor); // the system takes the data back at once, not value by value
     Ok(status)
 }
@@ -227,15 +250,16 @@ fn build(
     loaded: &Loaded,
     surroundings: Surroundings,
     signals: &Signals,
-) -> Result<(Reactor, reactor::Listeners), StartError> {
+    listeners: &reactor::Listeners,
+) -> Result<Reactor, StartError> {
     let config = &loaded.config;
     let poll = Poll::new()?;
-    let mut listeners =
-        listen::listen_all(&options::listen(config)).map_err(|reason| refused(&reason))?;
-    if listeners.is_empty() {
+    let opened = listen::listen_all(&options::listen(config));
+    listeners.replace(opened.map_err(|reason| refused(&reason))?);
+    if listeners.borrow().is_empty() {
         return Err(refused("Configured to not listen anywhere, exiting."));
     }
-    for (index, listener) in listeners.iter_mut().enumerate() {
+    for (index, listener) in listeners.borrow_mut().iter_mut().enumerate() {
         listener.register(poll.registry(), reactor::listener_token(index))?;
     }
     let mut signal_source = SourceFd(&signals.as_raw_fd());
@@ -246,7 +270,6 @@ fn build(
         Interest::READABLE,
     )
     .map_err(StartError::Io)?;
-    let listeners = Rc::new(RefCell::new(listeners));
     let [first, second, third, fourth] = random::seed()?;
     let hash_key = HashKey::new(first, second);
     let mut rng = Rng::seeded(third);
@@ -264,8 +287,7 @@ fn build(
     let (progress, total_bytes) = (load.progress(), load.total_bytes());
     let Surroundings { facts, title, supervisor } = surroundings;
     let registry = poll.registry().try_clone()?;
-    let parts =
-        Parts { facts, registry, listeners: Rc::clone(&listeners), title, supervisor, load };
+    let parts = Parts { facts, registry, listeners: Rc::clone(listeners), title, supervisor, load };
     let machine = Machine::new(parts, config)?;
     let now = reactor::now();
     let rng = Rng::seeded(fourth);
@@ -273,12 +295,12 @@ fn build(
         Server::new(config.clone(), keyspace(), Box::new(machine), clock::ticks, rng, now);
     server.begin_loading(progress, total_bytes);
     rename_commands(&mut server, loaded)?;
-    let mut reactor = Reactor::new(poll, Node::new(server), Rc::clone(&listeners));
+    let mut reactor = Reactor::new(poll, Node::new(server), Rc::clone(listeners));
     if config.metrics_port != 0 {
         let opened = listen::listen_tcp(&options::metrics(config));
         reactor.serve_metrics(opened.map_err(|reason| refused(&reason))?)?;
     }
-    Ok((reactor, listeners))
+    Ok(reactor)
 }
 
 fn facts(

@@ -1,9 +1,10 @@
 //! How the server ends: by signals, by SHUTDOWN, by a crash.
 
-use crate::common::Server;
+use crate::common::{Server, scratch};
 use crate::{accepted, settle, signal};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::rc::Rc;
 
 fn ends_in_order(name: &str, log: &str) {
     let mut server = Server::with(&["--pidfile", "server.pid", "--unixsocket", "s.sock"]);
@@ -21,6 +22,35 @@ fn ends_in_order(name: &str, log: &str) {
     assert!(!server.dir().join("server.pid").exists());
     assert!(!server.dir().join("s.sock").exists());
     assert_eq!(idle.read_to_end(), b"");
+}
+
+#[test]
+fn a_server_that_cannot_start_leaves_nothing_behind() {
+    let traces = ["--pidfile", "server.pid", "--unixsocket", "s.sock"];
+    // Refused while the rest is made ready, and by the thread that loads.
+    for (name, text) in [("appendonly.aof.manifest", "nonsense\n"), ("appendonly.aof", "nonsense")]
+    {
+        let dir = Rc::new(scratch());
+        let place = match name {
+            "appendonly.aof" => dir.path().to_owned(),
+            _ => dir.path().join("appendonlydir"),
+        };
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join(name), text).unwrap();
+        let arguments = [&traces[..], &["--appendonly", "yes"]].concat();
+        let mut server = Server::starting_in(&dir, &arguments);
+        assert_eq!(server.wait_for_exit().code(), Some(1), "{}", server.log());
+        assert!(server.log().contains("Fatal error"), "{}", server.log());
+        for trace in ["server.pid", "s.sock"] {
+            assert!(!dir.path().join(trace).exists(), "{trace} with {name}");
+        }
+    }
+    // What others have under these names is theirs.
+    let dir = Rc::new(scratch());
+    fs::write(dir.path().join("server.pid"), "1\n").unwrap();
+    let mut server = Server::starting_in(&dir, &["--unixsocket", "no/such/s.sock"]);
+    assert_eq!(server.wait_for_exit().code(), Some(1));
+    assert!(dir.path().join("server.pid").exists());
 }
 
 #[test]
