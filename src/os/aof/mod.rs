@@ -439,7 +439,7 @@ impl<D: Disk> AppendLog<D> {
         let mut manifest = self.manifest.clone();
         if manifest.is_empty() {
             let format = crate::persist::aof::rewrite::base_format(config);
-            let name = manifest.begin_base(&filename, format);
+            let name = self.next_name(&mut manifest, |next| next.begin_base(&filename, format))?;
             let temporary = self.base_path();
             let written = write_empty_base(&temporary)
                 .and_then(|()| self.disk.rename(&temporary, &self.settings.path(&name)));
@@ -453,7 +453,7 @@ impl<D: Disk> AppendLog<D> {
         }
         let (verb, name) = match manifest.logs().last() {
             Some(newest) => ("Opening", newest.name.clone()),
-            None => ("Creating", manifest.begin_log(&filename)),
+            None => ("Creating", self.next_name(&mut manifest, |next| next.begin_log(&filename))?),
         };
         let path = self.settings.path(&name);
         let opened = self.disk.open(&path, Open::Continued).and_then(|file| {
@@ -512,6 +512,32 @@ impl<D: Disk> AppendLog<D> {
         self.log = Log::new(self.settings.policy, 0).counting_from(position);
         self.follow_policy();
         while self.helper.poll().is_some() {}
+    }
+
+    /// Adds a file to a manifest under the next number whose name is free; the name. A file that has such a
+    /// name and is in no manifest, perhaps since somebody lost that, may be all that is left of data: it
+    /// stays as it is, and nothing is added to it. An empty one is what a crash leaves.
+    fn next_name(
+        &self,
+        manifest: &mut Manifest,
+        begin: impl Fn(&mut Manifest) -> Vec<u8>,
+    ) -> Result<Vec<u8>, String> {
+        loop {
+            let mut next = manifest.clone();
+            let name = begin(&mut next);
+            let path = self.settings.path(&name);
+            if !self.disk.len(&path).is_ok_and(|bytes| bytes > 0) {
+                *manifest = next;
+                return Ok(name);
+            }
+            let path = path.display();
+            if !manifest.skip_numbers(&next) {
+                return Err(logged(format!("No number is left for an AOF file after {path}")));
+            }
+            tracing::warn!(
+                "{path} is not in the AOF manifest: it is left alone, its number skipped"
+            );
+        }
     }
 
     fn create_folder(&self) -> Result<(), String> {

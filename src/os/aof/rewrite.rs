@@ -94,7 +94,7 @@ impl<D: Disk> AppendLog<D> {
 
     fn open_next_log(&mut self, now: Now) -> Result<(), String> {
         let mut manifest = self.manifest.clone();
-        let name = manifest.begin_log(&self.settings.filename);
+        let name = self.next_log(&mut manifest)?;
         let file = self.open_fresh(&name)?;
         match self.persist(&manifest) {
             Ok(()) => {}
@@ -112,6 +112,10 @@ impl<D: Disk> AppendLog<D> {
         self.manifest = manifest;
         self.change_file(now, file);
         Ok(())
+    }
+
+    fn next_log(&self, manifest: &mut Manifest) -> Result<Vec<u8>, String> {
+        self.next_name(manifest, |next| next.begin_log(&self.settings.filename))
     }
 
     /// Goes on in another file; what is in the one before is brought to disk.
@@ -132,14 +136,16 @@ impl<D: Disk> AppendLog<D> {
     pub fn finish_rewrite(&mut self, now: Now, format: BaseFormat) -> Result<(), String> {
         let temporary = self.base_path();
         let mut manifest = self.manifest.clone();
-        let base = manifest.begin_base(&self.settings.filename, format);
-        let base_path = self.settings.path(&base);
+        let filename = &self.settings.filename;
+        let base = self.next_name(&mut manifest, |next| next.begin_base(filename, format));
+        let base_path = base.map(|name| self.settings.path(&name));
         let started_ns = clock::monotonic_ns();
-        let result = self
-            .rename(&temporary, &base_path, "base")
-            .and_then(|()| self.replace_manifest(&mut manifest, &base_path));
+        let result = base_path.and_then(|base_path| {
+            self.rename(&temporary, &base_path, "base")?;
+            Ok((self.replace_manifest(&mut manifest, &base_path)?, base_path))
+        });
         self.note_since(started_ns, &["aof-rename"]);
-        let Replaced { file, doubt } = match result {
+        let (Replaced { file, doubt }, base_path) = match result {
             Ok(replaced) => replaced,
             Err(reason) => {
                 self.remove(&temporary);
@@ -184,13 +190,13 @@ impl<D: Disk> AppendLog<D> {
         let mut file = None;
         let prepared = (|| {
             if self.mode == Mode::Waiting {
-                let name = manifest.begin_log(&self.settings.filename);
+                let name = self.next_log(manifest)?;
                 let temporary = temporary_log_name(&self.settings.filename);
                 let path = self.settings.path(&name);
                 self.rename(&self.settings.path(&temporary), &path, "incr")?;
                 added.push(path);
             } else if self.mode == Mode::On && self.log.is_being_replaced() {
-                let name = manifest.begin_log(&self.settings.filename);
+                let name = self.next_log(manifest)?;
                 file = Some(self.open_fresh(&name)?);
                 added.push(self.settings.path(&name));
             }

@@ -565,3 +565,93 @@ fn the_newest_log_is_continued_after_a_restart() {
     scene.add();
     assert_eq!(scene.survivors(Crash::PowerLoss), [0, 1, 2]);
 }
+
+/// A server that finds files on its disk and no manifest.
+fn started_on(files: &[(&str, &[u8])]) -> Scene {
+    let mut scene = Scene::new(AppendFsync::Always);
+    scene.disk = MemoryDisk::default();
+    for (name, data) in files {
+        scene.disk.put(&scene.log.settings.path(name.as_bytes()), data.to_vec());
+    }
+    let config = config(AppendFsync::Always);
+    scene.log = AppendLog::new(scene.disk.clone(), &config, Box::new(|| {})).expect("a thread");
+    scene.log.read_manifest().expect("there is none");
+    let disk = scene.disk.clone();
+    let base = |path: &Path| {
+        disk.put(path, Vec::new());
+        Ok(())
+    };
+    scene.log.open_at_start(base, &config).expect("nothing fails");
+    scene
+}
+
+fn live_names(scene: &Scene) -> Vec<String> {
+    let names = scene.log.manifest().live().map(|part| part.name.escape_ascii().to_string());
+    names.collect()
+}
+
+#[test]
+fn files_that_no_manifest_names_are_neither_continued_nor_replaced() {
+    let strays: [(&str, &[u8]); 4] = [
+        ("appendonly.aof.1.base.aof", b"somebody's"),
+        ("appendonly.aof.1.incr.aof", b"*2\r\n$3\r\nADD\r\n$2\r\n77\r\n"),
+        ("appendonly.aof.3.base.aof", b"still"),
+        ("appendonly.aof.4.incr.aof", b"wanted"),
+    ];
+    let mut scene = started_on(&strays);
+    assert_eq!(live_names(&scene), ["appendonly.aof.2.base.aof", "appendonly.aof.2.incr.aof"]);
+    for round in 0..3 {
+        scene.add();
+        scene.begin();
+        scene.add();
+        scene.finish();
+        assert_eq!(scene.survivors(Crash::PowerLoss).len(), 2 * (round + 1));
+    }
+    assert_eq!(live_names(&scene), ["appendonly.aof.6.base.aof", "appendonly.aof.6.incr.aof"]);
+    // Switched off and on again: the log that was collected meanwhile gets a name of its own, too.
+    scene.disk.put(&scene.log.settings.path(b"appendonly.aof.7.incr.aof"), b"and this".to_vec());
+    scene.log.stop(scene.now);
+    scene.log.start();
+    scene.begin();
+    let _held = scene.log.commit(scene.now, &command(scene.added));
+    scene.added += 1;
+    scene.finish();
+    assert_eq!(scene.survivors(Crash::PowerLoss).len(), 7);
+    assert_eq!(live_names(&scene), ["appendonly.aof.7.base.aof", "appendonly.aof.8.incr.aof"]);
+    for (name, data) in strays.into_iter().chain([("appendonly.aof.7.incr.aof", &b"and this"[..])])
+    {
+        let path = scene.log.settings.path(name.as_bytes());
+        assert_eq!(scene.disk.read(&path).expect("it stays"), data, "{name}");
+    }
+}
+
+#[test]
+fn an_empty_file_that_a_crash_left_is_used() {
+    let scene = started_on(&[("appendonly.aof.1.incr.aof", b"")]);
+    assert_eq!(live_names(&scene), ["appendonly.aof.1.base.aof", "appendonly.aof.1.incr.aof"]);
+}
+
+#[test]
+fn of_two_old_files_none_replaces_the_other() {
+    let mut scene = started_on(&[]);
+    scene.log.manifest = Manifest::default();
+    scene.disk.put(Path::new("appendonly.aof"), b"outside".to_vec());
+    let inside = scene.log.settings.path(b"appendonly.aof");
+    scene.disk.put(&inside, b"inside".to_vec());
+    let error = scene.log.upgrade().expect_err("which one counts?").to_string();
+    assert!(error.contains("appendonlydir/appendonly.aof"), "{error}");
+    assert_eq!(scene.disk.read(&inside).expect("it stays"), b"inside");
+}
+
+#[test]
+fn without_a_number_left_nothing_is_begun() {
+    let mut scene = started_on(&[]);
+    scene.add();
+    let last = format!("file appendonly.aof.{0}.incr.aof seq {0} type i\n", i64::MAX);
+    scene.log.manifest = Manifest::parse(last.as_bytes()).expect("a good manifest");
+    let path = scene.log.settings.path(format!("appendonly.aof.{}.incr.aof", i64::MAX).as_bytes());
+    scene.disk.put(&path, b"the log".to_vec());
+    let error = scene.log.begin_rewrite(scene.now).expect_err("no name is free");
+    assert!(error.starts_with("No number is left"), "{error}");
+    assert_eq!(scene.disk.read(&path).expect("it stays"), b"the log");
+}

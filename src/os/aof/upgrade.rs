@@ -32,11 +32,20 @@ impl<D: Disk> AppendLog<D> {
                 shown(&filename)
             )))
         };
+        let new = self.settings.path(&filename);
+        if self.disk.len(&new).is_ok() {
+            return Err(ManifestFailure::Io(logged(format!(
+                "Fatal error: there are two AOF files and no manifest says which one counts: {} and {}. \
+                 Move one of them away",
+                old.display(),
+                new.display()
+            ))));
+        }
         self.create_folder().map_err(ManifestFailure::Io)?;
         let manifest = Manifest::upgraded(&filename);
         self.persist(&manifest).map_err(|error| ManifestFailure::Io(error.text()))?;
         self.disk
-            .rename(old, &self.settings.path(&filename))
+            .rename(old, &new)
             .map_err(|error| failed("can't move the old AOF file", error))?;
         self.disk
             .sync_folder(&self.settings.folder)

@@ -306,6 +306,13 @@ impl Manifest {
         name
     }
 
+    /// Counts on from the numbers that another manifest has come to; whether they are others.
+    pub fn skip_numbers(&mut self, used: &Self) -> bool {
+        let before = (self.base_seq, self.log_seq);
+        (self.base_seq, self.log_seq) = (used.base_seq, used.log_seq);
+        before != (used.base_seq, used.log_seq)
+    }
+
     /// Makes the logs that a new base contains history.
     pub fn retire_logs(&mut self, newest: Newest) {
         let kept = match newest {
