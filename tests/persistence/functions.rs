@@ -1,7 +1,7 @@
 //! Libraries of functions, which are kept as they are: whatever is read and written, their sources stay.
 
 use crate::common::{Client, Server, scratch};
-use crate::wait_for_info;
+use crate::{info, wait_for_info};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -49,6 +49,7 @@ fn their_sources_survive_every_way_of_reading_and_writing() {
     let options = ["--appendonly", "yes", "--rdbcompression", "no"];
     let server = Server::in_directory(&dir, &options);
     let mut client = server.connect();
+    assert_eq!(info(&mut client, "number_of_libraries"), "2");
     client.check("GET k; CONFIG SET aof-use-rdb-preamble no", "$v +OK");
     rewrite(&mut client);
     assert!(holds_both(&base(dir.path())), "a base of commands");

@@ -160,14 +160,9 @@ fn allocator(report: &mut Report<'_>) {
 fn scripts(report: &mut Report<'_>) {
     report.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
     report.field("used_memory_lua_human", human(0));
-    report.zeros(&[
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-        "used_memory_vm_total",
-    ]);
+    report.zeros(&["used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions"]);
+    report.field("number_of_libraries", report.server.persistence.libraries.len());
+    report.zeros(&["used_memory_vm_functions", "used_memory_vm_total"]);
     report.field("used_memory_vm_total_human", human(0));
     report.zeros(&["used_memory_functions", "used_memory_scripts"]);
     report.field("used_memory_scripts_human", human(0));
