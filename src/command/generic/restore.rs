@@ -246,6 +246,15 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_no_payload_can_have_is_refused() {
+        for low in [0, 0xf7, 0xff] {
+            let body = [&[0, 0x81][..], &[0xff; 7], &[low]].concat();
+            let reply = restore(&mut Bench::new(), &body);
+            assert_eq!(reply, "-ERR Bad data format");
+        }
+    }
+
+    #[test]
     fn idle_times_count_and_expiries_may_be_unix_times() {
         check(
             &format!("RESTORE k 1000005000 {REDIS} ABSTTL IDLETIME 100; PTTL k; OBJECT IDLETIME k"),
