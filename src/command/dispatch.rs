@@ -134,6 +134,21 @@ pub(super) fn execute_queued(
     ended
 }
 
+/// Executes a command of a script, which is there and may be executed.
+pub(super) fn execute_in_script(
+    server: &mut Server,
+    session: &mut Session,
+    args: Args<'_>,
+    id: CommandId,
+) {
+    let started = (server.ticks)();
+    let handler = server.commands.get(id).command.handler.expect("its arity was checked");
+    let hashes = KeyHashes::default();
+    let outcome = call(handler, &mut Context { args, session, server, id, hashes });
+    finish(server, session, id, started, outcome);
+    observe::show(server, session, id, &args);
+}
+
 /// Runs a command's code; what it changed is recorded and told if somebody listens.
 #[inline]
 fn call(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
@@ -289,8 +304,12 @@ pub fn resolve(
     subcommand.ok_or_else(|| unknown_subcommand(registered.full_name, &args[1]))
 }
 
+/// Whether there are as many arguments as a command takes.
+///
+/// # Errors
+/// There are not.
 #[inline]
-fn check_arity(registered: &Registered, args: &Args<'_>) -> Outcome {
+pub(super) fn check_arity(registered: &Registered, args: &Args<'_>) -> Outcome {
     let arity = registered.command.spec.arity;
     let least = num::usize_of_u32(arity.unsigned_abs());
     let has_code = registered.command.handler.is_some();

@@ -79,6 +79,11 @@ struct Unit {
     binding: Binding,
 }
 
+/// That somebody listens who is told nothing for a while.
+#[derive(Debug)]
+#[must_use = "it is told again when this is given back"]
+pub struct Muted;
+
 /// What commands changed and nobody has taken yet.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -147,6 +152,16 @@ impl Effects {
         self.bytes.clear();
         self.unit.start = 0;
         self.bytes.shrink_to(KEPT_BYTES_MAX);
+    }
+
+    /// Records nothing until [`Effects::unmute`], which is given what this gives.
+    pub fn mute(&mut self) -> Option<Muted> {
+        std::mem::take(&mut self.is_wanted).then_some(Muted)
+    }
+
+    /// See [`Effects::mute`].
+    pub fn unmute(&mut self, muted: Option<Muted>) {
+        self.is_wanted |= muted.is_some();
     }
 
     /// Makes the next command begin with SELECT: somebody new listens from here on.

@@ -39,6 +39,7 @@ pub mod push;
 pub mod quiet_host;
 pub mod replay;
 mod replay_library;
+pub mod scripting;
 pub mod secrets;
 pub mod server;
 pub mod set;
@@ -89,6 +90,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     observe::COMMANDS,
     persist::COMMANDS,
     pubsub::COMMANDS,
+    scripting::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
     stream::COMMANDS,

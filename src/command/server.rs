@@ -9,6 +9,7 @@ use super::latency::LatencyMonitor;
 use super::observe::{Attention, CommandLogs, Monitors};
 use super::persist::{Conditions, Persistence};
 use super::push::Pushes;
+use super::scripting::Scripting;
 use super::stats::Stats;
 use super::table::CommandTable;
 use super::waits::Waits;
@@ -103,6 +104,8 @@ pub struct Server {
     pub pushes: Pushes,
     /// What commands changed, for who repeats it elsewhere.
     pub effects: Effects,
+    /// Scripts and functions.
+    pub scripting: Scripting,
     /// How `maxmemory` is kept.
     pub eviction: Eviction,
     /// How values are moved together in memory.
@@ -238,6 +241,7 @@ impl Server {
             tracking,
             pushes: Pushes::default(),
             effects: Effects::default(),
+            scripting: Scripting::default(),
             eviction: Eviction::default(),
             defragmentation: Defragmentation::default(),
             stats: Stats::default(),

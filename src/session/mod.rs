@@ -167,6 +167,8 @@ bitflags! {
         const WATCHING = 1 << 8;
         /// Its commands are executed as part of something that cannot wait.
         const DENY_BLOCKING = 1 << 9;
+        /// A script runs for it.
+        const SCRIPT = 1 << 12;
         /// It is told when keys change (CLIENT TRACKING).
         const TRACKING = 1 << 10;
         /// Of all keys that it reads, without exceptions.

@@ -142,6 +142,13 @@ pub fn show(server: &mut Server, session: &mut Session, id: CommandId, args: &Ar
     }
 }
 
+/// Shows a command that runs a script to the monitors, in front of the commands that the script calls.
+pub fn show_script(server: &mut Server, session: &mut Session, args: &Args<'_>) {
+    if !server.monitors.is_empty() {
+        monitor::show_line(server, session, args.from(0));
+    }
+}
+
 impl Server {
     /// Follows a changed configuration, or a change of the monitors.
     pub fn adopt_attention(&mut self) {

@@ -62,9 +62,19 @@ pub(super) fn show(server: &mut Server, session: &mut Session, id: CommandId, ar
     if is_hidden || server.persistence.loading.is_some() {
         return;
     }
+    let words = spec.secrets.shown(args);
+    show_line(server, session, words);
+}
+
+/// Shows words to all who look on.
+pub(super) fn show_line<'w>(
+    server: &mut Server,
+    session: &mut Session,
+    words: impl Iterator<Item = &'w [u8]>,
+) {
     let mut line = Vec::new();
     write_head(server.now.unix_us, session, &mut line);
-    for arg in spec.secrets.shown(args) {
+    for arg in words {
         line.push(b' ');
         quote::write_quoted(arg, &mut line);
     }
@@ -86,6 +96,9 @@ pub(super) fn show(server: &mut Server, session: &mut Session, id: CommandId, ar
 fn write_head(unix_us: i64, session: &Session, line: &mut Vec<u8>) {
     let (seconds, micros) = (unix_us / 1_000_000, unix_us % 1_000_000);
     let head = match &session.peer {
+        _ if session.flags.contains(SessionFlags::SCRIPT) => {
+            format!("+{seconds}.{micros:06} [{} lua]", session.db)
+        }
         Endpoint::Tcp(address) => format!("+{seconds}.{micros:06} [{} {address}]", session.db),
         Endpoint::Unix(path) => format!("+{seconds}.{micros:06} [{} unix:{path}]", session.db),
     };

@@ -27,12 +27,81 @@
 //!   are not used.
 
 #![expect(unsafe_code, reason = "the raw interface of Lua")]
-#![cfg_attr(not(test), expect(dead_code, reason = "no command uses it yet"))]
 
-use mlua_sys::lua51 as ffi;
+mod chunk;
+mod coroutine;
+mod interpreter;
+mod memory;
+mod names;
+mod random;
+mod redis;
+mod reply;
+mod result;
+mod sandbox;
+
+use super::Api;
+use crate::resp::Protocol;
+use crate::resp::parse::Span;
+use bytes::Bytes;
+pub use interpreter::{Input, Interpreter, Passing, Reference, Returned, ScriptError};
+use memory::Memory;
+pub(in crate::script) use mlua_sys::lua51 as ffi;
+use random::Lrand48;
 use std::ffi::{CStr, c_int};
+use std::ptr;
 
 pub(in crate::script) use ffi::lua_State;
+
+/// What the engine's own buffers keep of their room from call to call, bytes.
+const SCRATCH_KEPT_BYTES: usize = 64 * 1024;
+
+/// What Lua's allocator is given: how functions find the rest.
+struct Root {
+    memory: Memory,
+    shared: *mut Shared,
+}
+
+/// What the functions of an interpreter share. Whoever has a reference to it calls nothing that leads to
+/// another one.
+struct Shared {
+    /// For what functions put together.
+    scratch: Vec<u8>,
+    /// The arguments of the command that is called.
+    args: Vec<u8>,
+    /// See `args`.
+    spans: Vec<Span>,
+    /// See `args`.
+    big: Vec<Bytes>,
+    /// The server, while a script runs.
+    api: Option<*mut (dyn Api + 'static)>,
+    /// The protocol the script chose.
+    protocol: Protocol,
+    random: Lrand48,
+    /// Whether the script is to end.
+    is_killed: bool,
+    /// Whether it has set the collector.
+    is_collector_set: bool,
+    /// Where the process's stack was at its start.
+    stack_base: usize,
+    /// References to the scripts' `next`, and to what they see as the metatable of strings.
+    next: c_int,
+    string_meta: c_int,
+}
+
+impl Shared {
+    /// What the functions of a state share.
+    ///
+    /// # Safety
+    /// A state of an [`Interpreter`]; no other reference to it is in use.
+    unsafe fn of<'a>(state: *mut lua_State) -> &'a mut Self {
+        let mut root = ptr::null_mut();
+        // SAFETY: the interpreter gave a `Root`, and keeps both for as long as its state.
+        unsafe {
+            ffi::lua_getallocf(state, &mut root);
+            &mut *(*root.cast::<Root>()).shared
+        }
+    }
+}
 
 /// A function that Lua can call.
 pub(in crate::script) type Function = unsafe extern "C-unwind" fn(*mut lua_State) -> c_int;
@@ -41,6 +110,7 @@ pub(in crate::script) type Function = unsafe extern "C-unwind" fn(*mut lua_State
 ///
 /// # Safety
 /// A state with four free slots, in a protected call; its [`scratch`] buffer outlives it.
+#[cfg_attr(not(test), expect(dead_code, reason = "for the libraries that are being written"))]
 pub(in crate::script) unsafe fn register(
     state: *mut lua_State,
     table: &CStr,
@@ -65,6 +135,7 @@ pub(in crate::script) unsafe fn register(
 ///
 /// # Safety
 /// Within a function that [`register`] registered, once.
+#[cfg_attr(not(test), expect(dead_code, reason = "for the libraries that are being written"))]
 pub(in crate::script) unsafe fn scratch<'a>(state: *mut lua_State) -> &'a mut Vec<u8> {
     // SAFETY: `register` put it there, and nobody else uses it while the function runs.
     let buffer = unsafe {
