@@ -199,7 +199,7 @@ mod tests {
             let many: Vec<String> =
                 (0..rng.below(300)).map(|i| format!("m{}", i * 7 % 311)).collect();
             let key = |kind: &str| format!("{kind}{n}");
-            let mut words: Vec<String> = match rng.below(16) {
+            let mut words: Vec<String> = match rng.below(19) {
                 0 => vec!["SET".into(), key("s"), n.to_string()],
                 1 | 2 => vec!["SET".into(), key("s"), text],
                 3 => vec!["SET".into(), key("s"), text, "EX".into(), "1000".into()],
@@ -216,6 +216,13 @@ mod tests {
                 12 => vec!["RPUSH".into(), key("l")],
                 13 => vec!["SADD".into(), key("t")],
                 14 => vec!["HSET".into(), key("h")],
+                15 => vec!["XADD".into(), key("x"), "*".into(), "f".into(), text],
+                16 => ["XGROUP", "CREATE", &key("x"), "g", "0", "MKSTREAM"].map(Into::into).into(),
+                17 => {
+                    let consumer = format!("consumer-{}", rng.below(20));
+                    let words = ["XREADGROUP", "GROUP", "g", &consumer, "STREAMS", &key("x"), ">"];
+                    words.map(Into::into).into()
+                }
                 _ => vec!["ZADD".into(), key("z")],
             };
             let pairs = words[0] == "HSET" || words[0] == "ZADD";
@@ -245,7 +252,11 @@ mod tests {
     fn check_value(entry: &Entry) {
         let ValueRef::Payload(payload) = entry.value() else { return };
         match payload {
-            HeapRef::Text(_) | HeapRef::Stream(_) => {}
+            HeapRef::Text(_) => {}
+            HeapRef::Stream(stream) => {
+                stream.log.check_invariants();
+                stream.groups.iter().for_each(|(_, group)| group.check_invariants());
+            }
             HeapRef::List(ListRef::Packed(pack)) => pack.check_invariants(),
             HeapRef::List(ListRef::Linked(list)) => list.check_invariants(),
             HeapRef::Set(SetRef::Integers(set)) => set.check_invariants(),

@@ -17,6 +17,30 @@ pub const fn size_class(size: usize) -> usize {
     }
 }
 
+/// Bytes that the allocator gives for a block of so many; 0 is no block.
+#[must_use]
+pub const fn allocated_bytes(size: usize) -> usize {
+    if size > LARGE_MIN { size.next_multiple_of(PAGE) } else { size_class(size) }
+}
+
+/// Bytes of a map of the standard library's with so many entries of `entry` bytes; estimated, since how
+/// its nodes are filled depends on the order in which they were.
+#[must_use]
+pub const fn btree_bytes(len: usize, entry: usize) -> usize {
+    // Eleven entries each, a pointer up and two lengths; inner nodes have twelve pointers more.
+    let leaf = size_class(11 * entry + 12);
+    let inner = size_class(11 * entry + 12 + 12 * size_of::<usize>());
+    match len {
+        0 => 0,
+        1..=11 => leaf,
+        _ => len.div_ceil(7) * leaf + len.div_ceil(49) * inner,
+    }
+}
+
+/// Larger blocks are whole pages.
+const LARGE_MIN: usize = 14 * 1024;
+const PAGE: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,10 +5,11 @@ use super::hash::Hash;
 use super::list::List;
 use super::set::Set;
 use super::sorted_set::SortedSet;
+use super::stream;
 use crate::ds::relocate::{Relocator, boxed};
 
 /// Where moving a value goes on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cursor {
     /// At the beginning.
     #[default]
@@ -17,15 +18,17 @@ pub enum Cursor {
     Table(u64),
     /// In the nodes.
     Nodes(usize),
+    /// In a stream.
+    Stream(stream::Place),
 }
 
 impl Cursor {
     /// The place in the table, from the beginning on.
-    const fn in_table(self) -> Option<u64> {
+    const fn in_table(&self) -> Option<u64> {
         match self {
             Self::Start => Some(0),
-            Self::Table(at) => Some(at),
-            Self::Nodes(_) => None,
+            Self::Table(at) => Some(*at),
+            Self::Nodes(_) | Self::Stream(_) => None,
         }
     }
 
@@ -49,8 +52,14 @@ pub fn relocate(value: &mut Heap, cursor: Cursor, to: &mut dyn Relocator) -> Opt
         Heap::SortedSet(set) => relocate_sorted_set(set, cursor, to),
         Heap::Hash(hash) => relocate_hash(hash, cursor, to),
         Heap::Stream(stream) => {
-            boxed(stream, to);
-            None
+            let place = match cursor {
+                Cursor::Stream(place) => place,
+                Cursor::Start | Cursor::Table(_) | Cursor::Nodes(_) => {
+                    boxed(stream, to);
+                    stream::Place::START
+                }
+            };
+            stream.relocate(place, to).map(Cursor::Stream)
         }
     }
 }
@@ -63,7 +72,7 @@ fn relocate_list(list: &mut List, cursor: Cursor, to: &mut dyn Relocator) -> Opt
         }
         List::Linked(quicklist) => {
             let from = match cursor {
-                Cursor::Start | Cursor::Table(_) => {
+                Cursor::Start | Cursor::Table(_) | Cursor::Stream(_) => {
                     boxed(quicklist, to);
                     0
                 }
@@ -120,7 +129,7 @@ fn relocate_sorted_set(
         SortedSet::Scored(set) => {
             let at = match cursor {
                 Cursor::Nodes(rank) => return set.relocate_node(rank, to).map(Cursor::Nodes),
-                Cursor::Start => {
+                Cursor::Start | Cursor::Stream(_) => {
                     boxed(set, to);
                     0
                 }

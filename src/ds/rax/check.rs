@@ -21,6 +21,17 @@ impl<V> Rax<V> {
         self.check_order();
     }
 
+    /// How many nodes there are. O(n).
+    pub fn node_count(&self) -> u64 {
+        let mut count = 0;
+        let mut nodes: Vec<_> = self.root.iter().collect();
+        while let Some(node) = nodes.pop() {
+            count += 1;
+            nodes.extend((0..node.len()).filter_map(|index| node.node_at(index)));
+        }
+        count
+    }
+
     /// Checks that keys are in order both ways and are found where they are.
     fn check_order(&self) {
         let mut cursor = self.cursor(Edge::Start);

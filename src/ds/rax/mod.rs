@@ -18,6 +18,7 @@ mod cursor;
 mod edit;
 mod key;
 mod node;
+mod relocate;
 mod short;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@
 //! and kind bits say what slots hold. What keys mean is up to [`super::edit`].
 
 use crate::base::num;
+use crate::ds::relocate::{self, Relocator};
 use crate::ds::size_class::size_class;
 use std::alloc::{self, Layout};
 use std::marker::PhantomData;
@@ -229,10 +230,17 @@ impl<V> Node<V> {
         unsafe { self.start.cast::<u8>().add(offset) }
     }
 
-    /// Bytes asked of the allocator, without what hangs from the node.
+    /// Bytes that the allocator gives, without what hangs from the node.
     #[inline]
     pub(super) fn size(&self) -> usize {
-        self.header().size(Self::SLOT_LEN)
+        size_class(self.header().size(Self::SLOT_LEN))
+    }
+
+    /// Moves the node, without what hangs from it, if that is worth it.
+    pub(super) fn relocate(&mut self, to: &mut dyn Relocator) {
+        let layout = Self::layout(self.header());
+        // SAFETY: allocated with this layout by `new`; `self` owns the block and has its only address.
+        self.start = unsafe { relocate::block(self.start.cast(), layout, to) }.cast();
     }
 
     /// Slots in use.
@@ -375,6 +383,14 @@ impl<V> Node<V> {
         } else {
             // SAFETY: so the kind says.
             ChildRef::Node(unsafe { &slot.node })
+        }
+    }
+
+    /// The node that hangs from the byte at `index`, if it is one.
+    pub(super) fn node_at(&self, index: usize) -> Option<&Node<V>> {
+        match self.child(index) {
+            ChildRef::Node(child) => Some(child),
+            ChildRef::Value(_) => None,
         }
     }
 
@@ -599,8 +615,8 @@ mod tests {
                 let prefix = [&prefix[..], &[], &[]];
                 let node = Node::<u64>::new(Shape { prefix, tail: b"t", capacity, own: Own::No });
                 assert!(node.capacity() >= capacity);
-                let class = size_class(node.size());
-                assert!(node.capacity() == CAPACITY_MAX || class - node.size() < 8 + 9);
+                let spare = node.size() - Node::<u64>::layout(node.header()).size();
+                assert!(node.capacity() == CAPACITY_MAX || spare < 8 + 9);
             }
         }
     }

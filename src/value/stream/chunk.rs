@@ -10,7 +10,8 @@ use super::id::StreamId;
 use super::node::{self, Node};
 use crate::base::num;
 use crate::ds::listpack::{Element, raw};
-use crate::ds::size_class::size_class;
+use crate::ds::relocate::{self, Relocator};
+use crate::ds::size_class::{allocated_bytes, size_class};
 
 /// Where a node is.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,14 @@ impl Chunk {
     }
 
     pub(super) fn allocated_bytes(&self) -> usize {
-        self.bytes.capacity() + self.heads.capacity() * size_of::<Head>()
+        allocated_bytes(self.bytes.capacity())
+            + allocated_bytes(self.heads.capacity() * size_of::<Head>())
+    }
+
+    /// Moves its two blocks.
+    pub(super) fn relocate(&mut self, to: &mut dyn Relocator) {
+        relocate::vector(&mut self.heads, to);
+        relocate::vector(&mut self.bytes, to);
     }
 
     #[inline]

@@ -7,6 +7,8 @@ use super::id::StreamId;
 use super::ids::Ids;
 use super::log::Log;
 use crate::base::num;
+use crate::ds::relocate::{self, Relocator};
+use crate::ds::size_class::{allocated_bytes, btree_bytes};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -47,6 +49,15 @@ pub struct Group {
     consumers: Vec<Option<Consumer>>,
     /// Places of deleted ones.
     free: Vec<ConsumerId>,
+}
+
+/// Where moving a group goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum GroupPlace {
+    /// In the tree of pending entries, at a place of [`crate::ds::rax::Rax::relocate_node`].
+    Pending(Vec<u8>),
+    /// In the tree of a consumer's.
+    Consumer(usize, Vec<u8>),
 }
 
 impl Consumer {
@@ -338,10 +349,45 @@ impl Group {
     pub(super) fn memory_bytes(&self) -> usize {
         let owned: usize =
             self.consumers.iter().flatten().map(|consumer| consumer.pending.memory_bytes()).sum();
-        let name = |name: &[u8]| 2 * name.len() + 4 * size_of::<usize>();
-        let names: usize = self.names.keys().map(|text| name(text)).sum();
-        let consumers = self.consumers.capacity() * size_of::<Option<Consumer>>();
-        size_of::<Self>() + self.pending.memory_bytes() + owned + names + consumers
+        let texts: usize = self.names.keys().map(|name| 2 * allocated_bytes(name.len())).sum();
+        let names = btree_bytes(self.names.len(), size_of::<(Box<[u8]>, ConsumerId)>());
+        let consumers = allocated_bytes(self.consumers.capacity() * size_of::<Option<Consumer>>());
+        let free = allocated_bytes(self.free.capacity() * size_of::<ConsumerId>());
+        let pending = self.pending.memory_bytes() + owned;
+        allocated_bytes(size_of::<Self>()) + pending + texts + names + consumers + free
+    }
+
+    /// Moves some of what it has allocated, O(1) nodes, and returns where to go on; `None` at the end.
+    pub(super) fn relocate(
+        &mut self,
+        at: GroupPlace,
+        to: &mut dyn Relocator,
+    ) -> Option<GroupPlace> {
+        match at {
+            GroupPlace::Pending(place) => Some(match self.pending.relocate_node(&place, to) {
+                Some(next) => GroupPlace::Pending(next),
+                None => {
+                    relocate::vector(&mut self.consumers, to);
+                    relocate::vector(&mut self.free, to);
+                    GroupPlace::Consumer(0, Vec::new())
+                }
+            }),
+            GroupPlace::Consumer(index, place) => {
+                let next = match self.consumers.get_mut(index)? {
+                    Some(consumer) => {
+                        if place.is_empty() {
+                            relocate::boxed_bytes(&mut consumer.name, to);
+                        }
+                        consumer.pending.relocate_node(&place, to)
+                    }
+                    None => None,
+                };
+                Some(match next {
+                    Some(next) => GroupPlace::Consumer(index, next),
+                    None => GroupPlace::Consumer(index + 1, Vec::new()),
+                })
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::id::StreamId;
 use crate::ds::rax::{Cursor, Edge, Rax};
+use crate::ds::relocate::Relocator;
 use std::ops::RangeInclusive;
 
 /// Values by IDs. Consecutive IDs take few bytes: see `docs/design/rax.md`.
@@ -63,6 +64,11 @@ impl<V> Ids<V> {
     pub(super) fn last(&self) -> Option<StreamId> {
         let (key, _) = self.tree.last()?;
         Some(StreamId::from_bytes(*key.first_chunk().expect("keys are IDs")))
+    }
+
+    /// Moves a node of the tree and returns where to go on; see [`Rax::relocate_node`].
+    pub(super) fn relocate_node(&mut self, from: &[u8], to: &mut dyn Relocator) -> Option<Vec<u8>> {
+        self.tree.relocate_node(from, to)
     }
 
     pub(super) const fn memory_bytes(&self) -> usize {

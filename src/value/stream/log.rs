@@ -6,6 +6,7 @@ use super::node::{self, BadNode, Fields, Node, Place};
 use super::nodes::{Nodes, Spot};
 use super::references::{Trimmed, Verdict};
 use crate::base::num;
+use crate::ds::relocate::Relocator;
 
 /// The entries and what is known of those that are gone.
 #[derive(Clone, Debug, Default)]
@@ -425,6 +426,11 @@ impl Log {
         }
         let before = self.entries_added.wrapping_sub(self.len);
         Some(if id < self.first_id { before } else { before.wrapping_add(1) })
+    }
+
+    /// Moves a chunk of nodes; false if there is no such chunk.
+    pub(super) fn relocate_chunk(&mut self, index: usize, to: &mut dyn Relocator) -> bool {
+        self.nodes.relocate_chunk(index, to)
     }
 
     /// Bytes of memory it takes beside itself.

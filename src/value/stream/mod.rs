@@ -15,6 +15,7 @@ mod nodes;
 mod oracle;
 mod range;
 mod references;
+mod relocate;
 #[cfg(test)]
 mod tests;
 
@@ -25,10 +26,12 @@ pub use log::{AppendError, Keep, Log, Precision};
 pub use node::{BadNode, Fields, Node, check};
 pub use range::Range;
 pub use references::{References, Trimmed};
+pub use relocate::Place;
 
 use super::{Collection, Entry, Heap, HeapRef, ValueRef};
 #[cfg(test)]
 use crate::ds::listpack::Listpack;
+use crate::ds::size_class::{allocated_bytes, btree_bytes};
 use std::collections::BTreeMap;
 
 /// A stream. Its two halves are apart so that a group can move on while entries are read.
@@ -85,8 +88,11 @@ impl Stream {
     /// Bytes of memory it takes; what groups take is estimated.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let groups: usize = self.groups.map.values().map(|group| group.memory_bytes()).sum();
-        size_of::<Self>() + self.log.memory_bytes() + groups
+        let groups = &self.groups.map;
+        let names: usize = groups.keys().map(|name| allocated_bytes(name.len())).sum();
+        let map = btree_bytes(groups.len(), size_of::<(Box<[u8]>, Box<Group>)>());
+        let groups: usize = groups.values().map(|group| group.memory_bytes()).sum();
+        allocated_bytes(size_of::<Self>()) + self.log.memory_bytes() + names + map + groups
     }
 
     /// Steps that freeing it takes.

@@ -10,7 +10,8 @@ use super::id::StreamId;
 use super::node::{DELETED, Node, Place};
 use crate::base::num;
 use crate::ds::listpack::Element;
-use crate::ds::size_class::size_class;
+use crate::ds::relocate::{self, Relocator};
+use crate::ds::size_class::{allocated_bytes, size_class};
 use std::collections::VecDeque;
 
 /// Largest chunk of several nodes, bytes.
@@ -206,7 +207,21 @@ impl Nodes {
     /// Bytes of memory all of them take.
     pub(super) fn memory_bytes(&self) -> usize {
         let chunks: usize = self.chunks.iter().map(Chunk::allocated_bytes).sum();
-        chunks + self.chunks.capacity() * size_of::<Chunk>()
+        chunks + allocated_bytes(self.chunks.capacity() * size_of::<Chunk>())
+    }
+
+    /// Moves a chunk, and with the first one the list of all; false if there is no such chunk.
+    pub(super) fn relocate_chunk(&mut self, index: usize, to: &mut dyn Relocator) -> bool {
+        if index == 0 {
+            relocate::queue(&mut self.chunks, to);
+        }
+        match self.chunks.get_mut(index) {
+            Some(chunk) => {
+                chunk.relocate(to);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Steps that freeing them takes.
