@@ -21,6 +21,8 @@ pub mod pubsub;
 
 pub mod script;
 
+pub mod acl;
+
 pub mod session;
 
 pub mod command;

@@ -60,10 +60,10 @@ impl Node {
         let server = &mut self.server;
         server.stats.connections += 1;
         let id = server.sessions.next_id();
-        let mut session = Session::new(id, peer, local, descriptor, server.now.unix_s());
-        if server.config.requirepass.is_empty() {
-            session.trust = Trust::Authenticated;
-        }
+        let user = server.users.default_user();
+        let now_s = server.now.unix_s();
+        let mut session = Session::new(id, peer, local, descriptor, now_s, user);
+        session.trust = server.initial_trust();
         server.sessions.insert(Box::new(session))
     }
 

@@ -103,8 +103,9 @@ fn check_get(config: &Config, name: &str) {
 fn check_rewrite(text: &[u8], loaded: &Loaded) {
     let defaults = if text.len().is_multiple_of(8) { Defaults::Written } else { Defaults::Omitted };
     let mut old = text.to_vec();
+    let users: Vec<_> = loaded.config.user.iter().map(|user| user.origin.text.to_vec()).collect();
     for _ in 0..REWRITES_MAX {
-        let new = rewrite(&old, &loaded.config, defaults);
+        let new = rewrite(&old, &loaded.config, defaults, &users);
         if new == old {
             return;
         }

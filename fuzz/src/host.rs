@@ -98,6 +98,11 @@ impl Host for FlakyHost {
         Ok(())
     }
 
+    fn fill_random(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        buffer.fill(0);
+        Ok(())
+    }
+
     fn open_file(&mut self, path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
         let bytes = self.read_file(path)?;
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

@@ -11,7 +11,6 @@ use super::spec::Flags;
 use super::table::{CommandId, CommandTable, Registered};
 use super::{Error, Handler, Outcome};
 use super::{tracking, transaction};
-use crate::base::num;
 use crate::config::Permission;
 use crate::resp::parse::Trust;
 use crate::resp::{Args, Output, Protocol};
@@ -54,7 +53,9 @@ pub fn execute(
     };
     let registered = server.commands.get(id);
     session.last_command = registered.full_name;
-    if let Err(error) = check_arity(registered, &args).and_then(|()| check(server, session, id)) {
+    if let Err(error) =
+        check_arity(registered, &args).and_then(|()| check(server, session, id, &args))
+    {
         refuse(server, session, Some(id), &error);
         return (Flow::Done, started);
     }
@@ -125,6 +126,14 @@ pub(super) fn execute_queued(
     let handler = registered.command.handler.expect("what has no code was not queued");
     let hashes = KeyHashes { hashes, range: registered.keys };
     let point = session.output.checkpoint();
+    if session.flags.contains(SessionFlags::RESTRICTED)
+        && let Err(error) = server.check_queued_access(session, id, &args)
+    {
+        server.stats.count_error(error.code());
+        server.commands.stats_mut(id).rejected += 1;
+        session.output.error(error.line());
+        return started;
+    }
     let outcome = call(handler, &mut Context { args, session, server, id, hashes });
     let (nanos, ended) = finish(server, session, id, started, outcome);
     if server.attention.is_drawn(nanos, &args, &session.output) {
@@ -207,7 +216,7 @@ pub fn execute_again(
 ) -> Served {
     let started = (server.ticks)();
     let handler = server.commands.get(id).command.handler.expect("it was executed before");
-    let checked = check(server, session, id); // which may push something, that is no reply
+    let checked = check(server, session, id, &args); // which may push something, that is no reply
     let point = session.output.checkpoint();
     let outcome = checked.and_then(|()| {
         call(handler, &mut Context { args, session, server, id, hashes: KeyHashes::default() })
@@ -310,10 +319,8 @@ pub fn resolve(
 /// There are not.
 #[inline]
 pub(super) fn check_arity(registered: &Registered, args: &Args<'_>) -> Outcome {
-    let arity = registered.command.spec.arity;
-    let least = num::usize_of_u32(arity.unsigned_abs());
     let has_code = registered.command.handler.is_some();
-    if args.len() < least || (arity > 0 && args.len() > least) || !has_code {
+    if !registered.command.spec.takes(args.len()) || !has_code {
         return Err(Error::arity(registered.full_name));
     }
     Ok(())
@@ -351,7 +358,7 @@ fn unknown_subcommand(container: &str, word: &[u8]) -> Error {
 
 /// What every command is checked for before it runs.
 #[inline]
-fn check(server: &mut Server, session: &mut Session, id: CommandId) -> Outcome {
+fn check(server: &mut Server, session: &mut Session, id: CommandId, args: &Args<'_>) -> Outcome {
     let mut flags = server.commands.get(id).command.spec.flags;
     if session.flags.contains(SessionFlags::MULTI) {
         flags = transaction::flags_in_transaction(server, session, id);
@@ -362,8 +369,8 @@ fn check(server: &mut Server, session: &mut Session, id: CommandId) -> Outcome {
     if flags.contains(Flags::PROTECTED) && !is_permitted(server, session, id) {
         return Err(not_permitted(server.commands.get(id).command.spec.name));
     }
-    if session.flags.contains(SessionFlags::SUBSCRIBED) && !may_subscriber(server, session, id) {
-        return Err(not_for_subscribers(server.commands.get(id).full_name));
+    if session.flags.intersects(SessionFlags::RESTRICTED | SessionFlags::SUBSCRIBED) {
+        check_client(server, session, id, args)?;
     }
     if server.config.maxmemory > 0 {
         let room = server.make_room();
@@ -377,6 +384,18 @@ fn check(server: &mut Server, session: &mut Session, id: CommandId) -> Outcome {
     if !server.conditions.is_empty() {
         server.check_conditions(flags, server.commands.get(id).command.spec.name)?;
         observe::check(session, flags)?;
+    }
+    Ok(())
+}
+
+/// What a client is checked for that may not do everything.
+#[inline(never)]
+fn check_client(server: &mut Server, session: &Session, id: CommandId, args: &Args<'_>) -> Outcome {
+    if session.flags.contains(SessionFlags::RESTRICTED) {
+        server.check_access(session, id, args)?;
+    }
+    if session.flags.contains(SessionFlags::SUBSCRIBED) && !may_subscriber(server, session, id) {
+        return Err(not_for_subscribers(server.commands.get(id).full_name));
     }
     Ok(())
 }

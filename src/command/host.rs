@@ -294,6 +294,11 @@ pub trait Host: Debug {
     /// # Errors
     /// As the system gives them; the old file is then untouched.
     fn replace_file(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Fills a buffer with random bytes fit for secrets.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    fn fill_random(&mut self, buffer: &mut [u8]) -> io::Result<()>;
     /// Opens a file to read it; its length comes along.
     ///
     /// # Errors

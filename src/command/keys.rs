@@ -12,6 +12,7 @@ use std::fmt;
 use super::spec::{BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec};
 use crate::base::ascii::eq_ignore_case;
 use crate::base::num::{i64_of, parse_i64};
+use crate::resp::Args;
 
 /// The most runs a command can have, and so the most key specs.
 pub const RUNS_MAX: usize = 4;
@@ -30,6 +31,17 @@ impl<T: AsRef<[u8]>> Arguments for [T] {
     }
     fn at(&self, index: usize) -> &[u8] {
         self[index].as_ref()
+    }
+}
+
+impl Arguments for Args<'_> {
+    #[inline]
+    fn count(&self) -> usize {
+        self.len()
+    }
+    #[inline]
+    fn at(&self, index: usize) -> &[u8] {
+        Args::at(self, index)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! To add a command, write its literal and list it in its family's `COMMANDS`.
 
+pub mod access;
+pub mod acl;
 pub mod admin;
 pub mod bitmap;
 pub mod blocking;
@@ -78,6 +80,7 @@ pub struct Command {
 /// All commands, by family.
 pub static FAMILIES: &[&[&Command]] = &[
     &[&debug::DEBUG, &info::INFO, &latency::LATENCY, &memory::MEMORY],
+    acl::COMMANDS,
     admin::COMMANDS,
     bitmap::COMMANDS,
     catalog::COMMANDS,

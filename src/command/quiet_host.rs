@@ -47,6 +47,9 @@ impl Host for QuietHost {
     fn replace_file(&mut self, _path: &Path, _bytes: &[u8]) -> io::Result<()> {
         nothing()
     }
+    fn fill_random(&mut self, _buffer: &mut [u8]) -> io::Result<()> {
+        nothing()
+    }
     fn open_file(&mut self, _path: &Path) -> io::Result<(Box<dyn io::Read>, u64)> {
         nothing()
     }

@@ -114,7 +114,8 @@ impl Replayer {
         }
         let end = Endpoint::Unix("aof".into());
         let id = server.sessions.next_id();
-        let mut session = Session::new(id, end.clone(), end, -1, now.unix_s());
+        let user = server.users.default_user();
+        let mut session = Session::new(id, end.clone(), end, -1, now.unix_s(), user);
         session.trust = Trust::Authenticated;
         session.flags.insert(SessionFlags::OBEYED);
         let mut replayer =

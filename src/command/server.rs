@@ -13,6 +13,7 @@ use super::scripting::Scripting;
 use super::stats::Stats;
 use super::table::CommandTable;
 use super::waits::Waits;
+use crate::acl::{self, Users};
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::config::{Config, MaxmemoryPolicy};
@@ -22,6 +23,7 @@ use crate::resp::parse::Trust;
 use crate::session::tracking::Tracking;
 use crate::session::{Closing, Endpoint, Ledger, Session, Sessions, Transaction};
 use crate::store::{AccessPolicy, Keyspace};
+use std::sync::Arc;
 
 /// The time at the start of a turn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,6 +98,10 @@ pub struct Server {
     pub ledger: Ledger,
     /// The commands and their figures.
     pub commands: CommandTable,
+    /// Who there is and what each may do.
+    pub users: Users,
+    /// What was refused to whom.
+    pub acl_log: acl::Log,
     /// Who listens to which channel.
     pub hub: Hub,
     /// Which clients are told when keys change.
@@ -230,13 +236,17 @@ impl Server {
         let tracking = Tracking::new(keyspace.hash_key());
         let monitors = Monitors::default();
         let attention = Attention::of(&config, &monitors);
+        let commands = CommandTable::default();
+        let users = Users::new(Arc::new(commands.catalog()));
         let mut server = Self {
             hz: config.hz,
             config,
             keyspace,
             sessions: Sessions::default(),
             ledger: Ledger::default(),
-            commands: CommandTable::default(),
+            commands,
+            users,
+            acl_log: acl::Log::default(),
             hub: Hub::default(),
             tracking,
             pushes: Pushes::default(),
@@ -275,6 +285,7 @@ impl Server {
             largest_output_bytes: 0,
         };
         server.follow_client_memory_limit();
+        server.adopt_password();
         server
     }
 
@@ -305,15 +316,20 @@ impl Server {
 
     /// Whether `protected-mode` lets in who comes from there.
     pub fn lets_in(&self, peer: &Endpoint) -> bool {
-        let is_open = self.config.requirepass.is_empty();
+        let is_open = self.users.default_user().takes_any_password();
         !self.config.protected_mode || !is_open || peer.is_local()
+    }
+
+    /// What a client may do before it has said who it is.
+    pub fn initial_trust(&self) -> Trust {
+        if self.users.is_open() { Trust::Authenticated } else { Trust::Unauthenticated }
     }
 
     /// How far a client is trusted now: without a password there is nothing to prove.
     #[inline]
     pub fn trust_of(&self, session: &Session) -> Trust {
         match session.trust {
-            Trust::Unauthenticated if !self.config.requirepass.is_empty() => Trust::Unauthenticated,
+            Trust::Unauthenticated if !self.users.is_open() => Trust::Unauthenticated,
             Trust::Unauthenticated | Trust::Authenticated => Trust::Authenticated,
         }
     }

@@ -5,6 +5,8 @@
 //! table of all commands costs nothing at run time.
 
 use super::secrets::Secrets;
+pub use crate::acl::Categories;
+use crate::base::num;
 use bitflags::bitflags;
 
 bitflags! {
@@ -62,55 +64,6 @@ bitflags! {
         const TOUCHES_ARBITRARY_KEYS = 1 << 23;
         /// For the servers themselves, not for users; COMMAND DOCS says `syscmd`.
         const SYSTEM = 1 << 24;
-    }
-}
-
-bitflags! {
-    /// ACL categories.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Categories: u32 {
-        /// `@keyspace`
-        const KEYSPACE = 1 << 0;
-        /// `@read`
-        const READ = 1 << 1;
-        /// `@write`
-        const WRITE = 1 << 2;
-        /// `@set`
-        const SET = 1 << 3;
-        /// `@sortedset`
-        const SORTEDSET = 1 << 4;
-        /// `@list`
-        const LIST = 1 << 5;
-        /// `@hash`
-        const HASH = 1 << 6;
-        /// `@string`
-        const STRING = 1 << 7;
-        /// `@bitmap`
-        const BITMAP = 1 << 8;
-        /// `@hyperloglog`
-        const HYPERLOGLOG = 1 << 9;
-        /// `@geo`
-        const GEO = 1 << 10;
-        /// `@stream`
-        const STREAM = 1 << 11;
-        /// `@pubsub`
-        const PUBSUB = 1 << 12;
-        /// `@admin`
-        const ADMIN = 1 << 13;
-        /// `@fast`
-        const FAST = 1 << 14;
-        /// `@slow`
-        const SLOW = 1 << 15;
-        /// `@blocking`
-        const BLOCKING = 1 << 16;
-        /// `@dangerous`
-        const DANGEROUS = 1 << 17;
-        /// `@connection`
-        const CONNECTION = 1 << 18;
-        /// `@transaction`
-        const TRANSACTION = 1 << 19;
-        /// `@scripting`
-        const SCRIPTING = 1 << 20;
     }
 }
 
@@ -424,4 +377,32 @@ impl Spec {
         member_at: 0,
         secrets: Secrets::None,
     };
+
+    /// Whether it may be run with so many arguments, its name included.
+    #[inline]
+    #[must_use]
+    pub fn takes(&self, count: usize) -> bool {
+        let least = num::usize_of_u32(self.arity.unsigned_abs());
+        count == least || self.arity < 0 && count > least
+    }
+
+    /// All its categories: its own and those that follow from its flags.
+    #[must_use]
+    pub fn all_categories(&self) -> Categories {
+        let mut all = self.categories;
+        let has = |flag| self.flags.contains(flag);
+        all.set(Categories::WRITE, all.contains(Categories::WRITE) || has(Flags::WRITE));
+        let reads = has(Flags::READONLY) && !all.contains(Categories::SCRIPTING);
+        all.set(Categories::READ, all.contains(Categories::READ) || reads);
+        if has(Flags::ADMIN) {
+            all |= Categories::ADMIN | Categories::DANGEROUS;
+        }
+        if has(Flags::PUBSUB) {
+            all |= Categories::PUBSUB;
+        }
+        if has(Flags::BLOCKING) {
+            all |= Categories::BLOCKING;
+        }
+        all | if has(Flags::FAST) { Categories::FAST } else { Categories::SLOW }
+    }
 }

@@ -70,8 +70,16 @@ pub struct Stats {
     pub output_buffer_limit_disconnections: u64,
     /// Clients cut off because all together took too much memory.
     pub evicted_clients: u64,
-    /// Times an ACL refused a user's command, key, channel or login.
+    /// Logins refused.
     pub acl_denied_auth: u64,
+    /// Commands that a user might not run.
+    pub acl_denied_commands: u64,
+    /// Commands refused for a key.
+    pub acl_denied_keys: u64,
+    /// Commands refused for a channel.
+    pub acl_denied_channels: u64,
+    /// Commands refused for a database.
+    pub acl_denied_databases: u64,
     /// Turns of the reactor, and microseconds spent in them.
     pub turns: u64,
     /// See `turns`.

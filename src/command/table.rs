@@ -1,7 +1,9 @@
 //! From a command's name to its code, and the figures kept for each command.
 
+use super::access::{self, Plan};
 use super::keys::{self, LegacyRange};
 use super::{Command, FAMILIES};
+use crate::acl::Catalog;
 use crate::base::num;
 use hdrhistogram::Histogram;
 use std::collections::BTreeSet;
@@ -46,6 +48,8 @@ pub struct Registered {
     pub full_name: &'static str,
     /// Its fixed keys.
     pub keys: LegacyRange,
+    /// What of it concerns permissions.
+    pub access: Plan,
     /// See [`super::Spec::member_at`].
     pub member_at: usize,
     /// Its figures.
@@ -104,6 +108,7 @@ impl CommandTable {
             command,
             full_name,
             keys: keys::legacy_range(&command.spec),
+            access: access::plan(&command.spec, full_name),
             member_at: command.spec.member_at,
             stats: CommandStats::default(),
             latency: None,
@@ -210,6 +215,16 @@ impl CommandTable {
             command.stats = CommandStats::default();
             command.latency = None;
         }
+    }
+
+    /// What rules of users need to know of the commands.
+    pub fn catalog(&self) -> Catalog {
+        let mut catalog = Catalog::default();
+        for command in &self.commands {
+            let container = command.container.map(CommandId::index);
+            catalog.add(command.full_name, command.command.spec.all_categories(), container);
+        }
+        catalog
     }
 
     /// All commands and subcommands.

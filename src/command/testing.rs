@@ -93,6 +93,10 @@ impl Host for FakeHost {
         self.files.insert(path.to_owned(), bytes.to_vec());
         Ok(())
     }
+    fn fill_random(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        buffer.fill(0xa5);
+        Ok(())
+    }
     fn open_file(&mut self, path: &Path) -> io::Result<(Box<dyn io::Read>, u64)> {
         let bytes = self.read_file(path)?;
         let len = num::u64_of(bytes.len());
@@ -205,7 +209,8 @@ impl Bench {
         server.set_now(now);
         let end = Endpoint::Tcp(([127, 0, 0, 1], 6379).into());
         let id = server.sessions.next_id();
-        let mut session = Session::new(id, end.clone(), end, 8, now.unix_s());
+        let mut session =
+            Session::new(id, end.clone(), end, 8, now.unix_s(), server.users.default_user());
         session.trust = Trust::Authenticated;
         Self { server, session }
     }

@@ -74,7 +74,14 @@ mod tests {
             .into_iter()
             .map(|until_ns| {
                 let end = Endpoint::Unix("/tmp/s".into());
-                let mut session = Session::new(sessions.next_id(), end.clone(), end, 3, 0);
+                let mut session = Session::new(
+                    sessions.next_id(),
+                    end.clone(),
+                    end,
+                    3,
+                    0,
+                    &crate::acl::testing::anyone(),
+                );
                 waits.add(
                     &mut session,
                     Blocked { until_ns, timed_out: |out| out.null(), keys: None, log: None },

@@ -102,8 +102,6 @@ pub enum Status {
 /// What this version cannot do yet. A value of a directive about it is kept, and said to be idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
-    /// ACL users, rules and log.
-    Acl,
     /// Append-only file.
     AppendOnlyFile,
     /// Cluster.
@@ -129,7 +127,6 @@ impl Capability {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Capability::Acl => "access control lists",
             Capability::AppendOnlyFile => "the append-only file",
             Capability::Cluster => "cluster mode",
             Capability::Modules => "modules",

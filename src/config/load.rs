@@ -608,7 +608,7 @@ mod tests {
 
     #[test]
     fn idle_values_are_noted() {
-        let text = "acllog-max-len 7\nio-threads 4\nhz 20\nreplica-read-only yes\n\
+        let text = "tls-prefer-server-ciphers yes\nio-threads 4\nhz 20\nreplica-read-only yes\n\
             lua-replicate-commands no\nmod.x 1";
         let loaded = start(&["f"], &[("f", text)], "").unwrap();
         assert_eq!(
@@ -618,7 +618,7 @@ mod tests {
                     by their effects",
                 "mod.x has no effect in this version, which is without modules",
                 "io-threads has no effect here, because one thread serves every client",
-                "acllog-max-len has no effect in this version, which is without access control lists",
+                "tls-prefer-server-ciphers has no effect in this version, which is without TLS",
             ]
         );
         assert_eq!(loaded.module_settings[0].value, Text::from("1"));

@@ -300,7 +300,7 @@ mod tests {
             copy.set_many(&[(directive.name.as_bytes(), &printed)], CALLER).unwrap();
             assert_eq!(directive.value(&copy), printed, "{} {value:?}", directive.name);
             if round % 50 == 0 {
-                assert_eq!(reload(&rewrite(b"", &config, Defaults::Omitted)), config);
+                assert_eq!(reload(&rewrite(b"", &config, Defaults::Omitted, &[])), config);
             }
         }
         assert!(accepted > 500, "{accepted}");
@@ -328,7 +328,7 @@ mod tests {
             if let Err(error) = load(&command_line, b"", &mut read) {
                 assert!(!error.to_string().is_empty());
             }
-            let _ = rewrite(&line, &Config::default(), Defaults::Written);
+            let _ = rewrite(&line, &Config::default(), Defaults::Written, &[]);
         }
     }
 }

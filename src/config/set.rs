@@ -322,10 +322,10 @@ mod tests {
     #[test]
     fn values_that_do_nothing_are_noted() {
         let mut config = Config::default();
-        let changes = set(&mut config, &[("acllog-max-len", "7"), ("hz", "9")], LOCAL).unwrap();
+        let changes = set(&mut config, &[("tls-replication", "yes"), ("hz", "9")], LOCAL).unwrap();
         assert_eq!(
             changes.notes(&config),
-            ["acllog-max-len has no effect in this version, which is without access control lists"]
+            ["tls-replication has no effect in this version, which is without TLS"]
         );
     }
 }

@@ -14,7 +14,7 @@ use super::reclaim::Reclaimer;
 use super::supervise::{Notice, Supervisor};
 use super::sysinfo::{self, CpuScope};
 use super::title::{ProcessTitle, TitleFields};
-use super::{crash, errno, listen, locale, log, options, rlimit, signal, title};
+use super::{crash, errno, listen, locale, log, options, random, rlimit, signal, title};
 use crate::base::num;
 use crate::command::host::{
     self, AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts,
@@ -303,6 +303,10 @@ impl Host for Machine {
 
     fn replace_file(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         replace_file(path, bytes)
+    }
+
+    fn fill_random(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        random::fill(buffer)
     }
 
     fn open_file(&mut self, path: &Path) -> io::Result<(Box<dyn Read>, u64)> {

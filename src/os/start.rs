@@ -15,9 +15,10 @@ use super::{banner, clock, config_file, errno, listen, memory, options, random, 
 use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
 use crate::command::Server;
+use crate::command::acl::BadUsers;
 use crate::command::host::Facts;
 use crate::command::persist::{Ending, Save, Unsaved};
-use crate::config::{CommandLine, Config, LoadError, Loaded, ShutdownFlags, Stdin, Text};
+use crate::config::{CommandLine, Config, LoadError, Loaded, Reason, ShutdownFlags, Stdin, Text};
 use crate::node::Node;
 use crate::store::Keyspace;
 use mio::unix::SourceFd;
@@ -295,6 +296,7 @@ fn build(
         Server::new(config.clone(), keyspace(), Box::new(machine), clock::ticks, rng, now);
     server.begin_loading(progress, total_bytes);
     rename_commands(&mut server, loaded)?;
+    load_users(&mut server)?;
     let mut reactor = Reactor::new(poll, Node::new(server), Rc::clone(listeners));
     if config.metrics_port != 0 {
         let opened = listen::listen_tcp(&options::metrics(config));
@@ -329,6 +331,13 @@ fn rename_commands(server: &mut Server, loaded: &Loaded) -> Result<(), StartErro
             .map_err(|reason| refused(&format!("{reason}: '{}'", renamed.origin.text)))?;
     }
     Ok(())
+}
+
+fn load_users(server: &mut Server) -> Result<(), StartError> {
+    server.load_users().map_err(|BadUsers { origin, reason }| match origin {
+        Some(_) => LoadError { origin, reason: Reason::Failure(reason) }.into(),
+        None => refused(&reason),
+    })
 }
 
 /// Runs the loop until the end; the exit status.

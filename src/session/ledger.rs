@@ -103,7 +103,8 @@ mod tests {
 
     fn session(id: u64, extra_bytes: usize) -> Session {
         let end = Endpoint::Unix("/tmp/s".into());
-        let mut session = Session::new(ClientId(id), end.clone(), end, 3, 0);
+        let mut session =
+            Session::new(ClientId(id), end.clone(), end, 3, 0, &crate::acl::testing::anyone());
         session.tail = Vec::with_capacity(extra_bytes);
         session
     }

@@ -7,6 +7,7 @@ pub mod tracking;
 pub use ledger::{Counted, Ledger};
 pub use table::Sessions;
 
+use crate::acl::User;
 use crate::pubsub::{Kind, Subscriptions};
 use crate::resp::parse::Trust;
 use crate::resp::{Assembly, Output, OwnedArgs, Queue};
@@ -14,6 +15,7 @@ use crate::value::Type;
 use bitflags::bitflags;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A client's number, never used twice in the life of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,6 +175,8 @@ bitflags! {
         const TRACKING = 1 << 10;
         /// Of all keys that it reads, without exceptions.
         const TRACKS_READS = 1 << 11;
+        /// There are things that its user may not do.
+        const RESTRICTED = 1 << 12;
     }
 }
 
@@ -226,6 +230,8 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     /// Whether it has authenticated, or needed not to when it connected.
     pub trust: Trust,
+    /// Who it is: the default user at first. To be changed by [`Session::become_user`].
+    pub user: Arc<User>,
     /// Settings.
     pub flags: SessionFlags,
     /// Which replies it wants.
@@ -266,9 +272,17 @@ pub struct Session {
 
 impl Session {
     /// A client that has just connected. Its `index` is set by [`Sessions::insert`].
-    pub fn new(id: ClientId, peer: Endpoint, local: Endpoint, descriptor: i32, now_s: i64) -> Self {
+    pub fn new(
+        id: ClientId,
+        peer: Endpoint,
+        local: Endpoint,
+        descriptor: i32,
+        now_s: i64,
+        user: &Arc<User>,
+    ) -> Self {
         let mut flags = SessionFlags::empty();
         flags.set(SessionFlags::UNIX_SOCKET, matches!(local, Endpoint::Unix(_)));
+        flags.set(SessionFlags::RESTRICTED, !user.is_unrestricted());
         Self {
             id,
             index: usize::MAX,
@@ -284,6 +298,7 @@ impl Session {
             prefix_bytes: 0,
             transaction: None,
             trust: Trust::Unauthenticated,
+            user: Arc::clone(user),
             flags,
             reply_mode: ReplyMode::On,
             closing: Closing::No,
@@ -303,6 +318,12 @@ impl Session {
             counted: Counted::default(),
             is_queued_for_write: false,
         }
+    }
+
+    /// Makes it another user, or the same one whose permissions have changed.
+    pub fn become_user(&mut self, user: &Arc<User>) {
+        self.user = Arc::clone(user);
+        self.flags.set(SessionFlags::RESTRICTED, !user.is_unrestricted());
     }
 
     /// Whether its commands are not executed now but kept.

@@ -106,7 +106,14 @@ mod tests {
 
     fn session(sessions: &mut Sessions) -> Box<Session> {
         let end = Endpoint::Unix("/tmp/s".into());
-        Box::new(Session::new(sessions.next_id(), end.clone(), end, 3, 0))
+        Box::new(Session::new(
+            sessions.next_id(),
+            end.clone(),
+            end,
+            3,
+            0,
+            &crate::acl::testing::anyone(),
+        ))
     }
 
     #[test]

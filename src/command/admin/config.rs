@@ -188,8 +188,7 @@ impl Server {
     fn apply(&mut self, trigger: Trigger) -> Result<(), String> {
         match trigger {
             Trigger::Hz => self.hz = self.config.hz,
-            // The password is looked at whenever a client has not proven that it knows it.
-            Trigger::RequirePass => {}
+            Trigger::RequirePass => self.adopt_password(),
             Trigger::MemoryLimit => self.follow_memory_limit(),
             Trigger::Defragmentation => self.follow_defragmentation(),
             Trigger::ClientMemoryLimit => self.follow_client_memory_limit(),
@@ -250,7 +249,8 @@ impl Server {
             read => read,
         };
         let written = old.and_then(|old| {
-            self.host.replace_file(path, &config::rewrite(&old, &self.config, defaults))
+            let users = self.users_to_declare();
+            self.host.replace_file(path, &config::rewrite(&old, &self.config, defaults, &users))
         });
         written.map_err(|error| {
             let reason = words(&error);
@@ -372,6 +372,7 @@ mod tests {
         bench.check("AUTH pw; CONFIG GET requirepass", "+OK [$requirepass $pw]");
         bench.session.trust = Trust::Unauthenticated;
         bench.server.config.requirepass = "".into();
+        bench.server.adopt_password();
         bench.check(
             "PING; HELLO 2 SETNAME x; CONFIG SET requirepass other",
             &format!("+PONG {HELLO} +OK"),

@@ -57,10 +57,10 @@ fn info(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// A set of words.
-pub(super) fn words(out: &mut Output, words: &[&str]) {
+pub(super) fn words<W: AsRef<str>>(out: &mut Output, words: &[W]) {
     out.set(words.len());
     for word in words {
-        out.simple(word);
+        out.simple(word.as_ref());
     }
 }
 
@@ -75,7 +75,7 @@ fn describe(out: &mut Output, commands: &CommandTable, id: CommandId) {
     for number in [range.first, range.last, range.step] {
         out.integer(i64::from(number));
     }
-    words(out, &names::categories(names::all_categories(spec)));
+    words(out, &names::categories(spec.all_categories()));
     out.set(spec.tips.len());
     for tip in spec.tips {
         out.text(tip);

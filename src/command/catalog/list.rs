@@ -1,6 +1,6 @@
 //! COMMAND LIST and COUNT.
 
-use super::{names, top};
+use super::top;
 use crate::base::glob::{self, Case};
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::table::{CommandId, Registered};
@@ -67,9 +67,7 @@ impl Filter<'_> {
         match self {
             Self::All => true,
             Self::None => false,
-            Self::Category(category) => {
-                names::all_categories(&registered.command.spec).contains(category)
-            }
+            Self::Category(category) => registered.command.spec.all_categories().contains(category),
             Self::Pattern(pattern) => {
                 glob::matches(pattern, registered.full_name.as_bytes(), Case::Insensitive)
             }
@@ -110,7 +108,7 @@ fn parse<'a>(ctx: &Context<'a>) -> Result<Filter<'a>, Error> {
             if ctx.is_word(3, "MODULE") {
                 Ok(Filter::None)
             } else if ctx.is_word(3, "ACLCAT") {
-                Ok(names::category(value).map_or(Filter::None, Filter::Category))
+                Ok(Categories::of_name(value).map_or(Filter::None, Filter::Category))
             } else if ctx.is_word(3, "PATTERN") {
                 Ok(Filter::Pattern(value))
             } else {

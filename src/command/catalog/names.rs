@@ -1,6 +1,6 @@
 //! The words COMMAND uses for what specs say.
 
-use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, Spec};
+use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags};
 
 /// Flags clients are told of, in the order they are told; the others concern the server alone.
 const FLAGS: &[(Flags, &str)] = &[
@@ -23,31 +23,6 @@ const FLAGS: &[(Flags, &str)] = &[
     (Flags::NO_MULTI, "no_multi"),
     (Flags::MOVABLE_KEYS, "movablekeys"),
     (Flags::ALLOW_BUSY, "allow_busy"),
-];
-
-/// ACL categories, in the order Redis lists them.
-const CATEGORIES: &[(Categories, &str)] = &[
-    (Categories::KEYSPACE, "@keyspace"),
-    (Categories::READ, "@read"),
-    (Categories::WRITE, "@write"),
-    (Categories::SET, "@set"),
-    (Categories::SORTEDSET, "@sortedset"),
-    (Categories::LIST, "@list"),
-    (Categories::HASH, "@hash"),
-    (Categories::STRING, "@string"),
-    (Categories::BITMAP, "@bitmap"),
-    (Categories::HYPERLOGLOG, "@hyperloglog"),
-    (Categories::GEO, "@geo"),
-    (Categories::STREAM, "@stream"),
-    (Categories::PUBSUB, "@pubsub"),
-    (Categories::ADMIN, "@admin"),
-    (Categories::FAST, "@fast"),
-    (Categories::SLOW, "@slow"),
-    (Categories::BLOCKING, "@blocking"),
-    (Categories::DANGEROUS, "@dangerous"),
-    (Categories::CONNECTION, "@connection"),
-    (Categories::TRANSACTION, "@transaction"),
-    (Categories::SCRIPTING, "@scripting"),
 ];
 
 const KEY_FLAGS: &[(KeyFlags, &str)] = &[
@@ -75,34 +50,8 @@ pub(super) fn key_flags(flags: KeyFlags) -> Vec<&'static str> {
 }
 
 /// The names of categories, each with its `@`.
-pub(super) fn categories(categories: Categories) -> Vec<&'static str> {
-    let given = CATEGORIES.iter().filter(|(category, _)| categories.contains(*category));
-    given.map(|&(_, name)| name).collect()
-}
-
-/// The category of a name without `@`, in any case.
-pub(super) fn category(name: &[u8]) -> Option<Categories> {
-    let is = |known: &&(Categories, &str)| known.1.as_bytes()[1..].eq_ignore_ascii_case(name);
-    CATEGORIES.iter().find(is).map(|&(category, _)| category)
-}
-
-/// All categories of a command: those of its spec and those that follow from its flags.
-pub(super) fn all_categories(spec: &Spec) -> Categories {
-    let mut all = spec.categories;
-    let has = |flag| spec.flags.contains(flag);
-    all.set(Categories::WRITE, all.contains(Categories::WRITE) || has(Flags::WRITE));
-    let reads = has(Flags::READONLY) && !all.contains(Categories::SCRIPTING);
-    all.set(Categories::READ, all.contains(Categories::READ) || reads);
-    if has(Flags::ADMIN) {
-        all |= Categories::ADMIN | Categories::DANGEROUS;
-    }
-    if has(Flags::PUBSUB) {
-        all |= Categories::PUBSUB;
-    }
-    if has(Flags::BLOCKING) {
-        all |= Categories::BLOCKING;
-    }
-    all | if has(Flags::FAST) { Categories::FAST } else { Categories::SLOW }
+pub(super) fn categories(categories: Categories) -> Vec<String> {
+    categories.names().map(|name| format!("@{name}")).collect()
 }
 
 /// The name of a documentation group.
@@ -157,10 +106,11 @@ pub(super) fn arg_flags(arg: &Arg) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Spec;
 
     fn all(flags: Flags, categories_of_its_own: Categories) -> String {
         let spec = Spec { flags, categories: categories_of_its_own, ..Spec::EMPTY };
-        categories(all_categories(&spec)).join(" ")
+        categories(spec.all_categories()).join(" ")
     }
 
     #[test]
@@ -172,15 +122,6 @@ mod tests {
         assert_eq!(all(Flags::ADMIN, none), "@admin @slow @dangerous");
         assert_eq!(all(Flags::PUBSUB | Flags::BLOCKING, none), "@pubsub @slow @blocking");
         assert_eq!(all(Flags::READONLY, Categories::SCRIPTING), "@slow @scripting");
-    }
-
-    #[test]
-    fn every_category_has_a_name() {
-        assert_eq!(categories(Categories::all()).len(), CATEGORIES.len());
-        assert_eq!(Categories::all().iter().count(), CATEGORIES.len());
-        assert_eq!(category(b"SortedSet"), Some(Categories::SORTEDSET));
-        assert_eq!(category(b"@string"), None);
-        assert_eq!(category(b""), None);
     }
 
     #[test]

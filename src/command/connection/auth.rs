@@ -1,17 +1,11 @@
-//! AUTH, and what it shares with HELLO: passwords.
-//!
-//! There is one user, `default`, whose password is `requirepass`; without one, any password will do.
+//! AUTH, and what it shares with HELLO: becoming another user.
 
+use crate::acl::{self, DEFAULT_USER, Reason, Refusal, User};
 use crate::command::secrets::Secrets;
-use crate::command::server::Server;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
-use crate::config::Config;
 use crate::resp::parse::Trust;
-use crate::session::Session;
-
-/// The user every connection starts as.
-pub(super) const DEFAULT_USER: &[u8] = b"default";
+use crate::session::SessionFlags;
 
 /// AUTH [username] password
 pub(super) static AUTH: Command =
@@ -49,12 +43,14 @@ const WRONG_PASSWORD: Error =
 
 fn auth(ctx: &mut Context<'_>) -> Outcome {
     let (user, password) = match ctx.args.len() {
-        2 if ctx.server.config.requirepass.is_empty() => return Err(NO_PASSWORD_SET),
+        2 if ctx.server.users.default_user().takes_any_password() => {
+            return Err(NO_PASSWORD_SET);
+        }
         2 => (DEFAULT_USER, ctx.args.at(1)),
         3 => (ctx.args.at(1), ctx.args.at(2)),
         _ => return Err(Error::SYNTAX),
     };
-    authenticate(ctx.server, ctx.session, user, password)?;
+    authenticate(ctx, user, password)?;
     ctx.ok()
 }
 
@@ -62,40 +58,32 @@ fn auth(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 /// `WRONGPASS`.
-pub(super) fn authenticate(
-    server: &mut Server,
-    session: &mut Session,
-    user: &[u8],
-    password: &[u8],
-) -> Outcome {
-    let expected = server.config.requirepass.as_bytes();
-    if user == DEFAULT_USER && (expected.is_empty() || is_same_secret(expected, password)) {
-        session.trust = Trust::Authenticated;
+pub(super) fn authenticate(ctx: &mut Context<'_>, name: &[u8], password: &[u8]) -> Outcome {
+    let user = ctx.server.users.get(name);
+    // A name that nobody has takes as long.
+    let lets_in =
+        user.map_or_else(|| User::nobody_lets_in(password), |user| user.lets_in(password));
+    if let Some(user) = user.filter(|_| lets_in) {
+        ctx.session.become_user(user);
+        ctx.session.trust = Trust::Authenticated;
         return Ok(());
     }
-    server.stats.acl_denied_auth += 1;
+    let context = if ctx.session.flags.contains(SessionFlags::MULTI) {
+        acl::Context::Multi
+    } else {
+        acl::Context::Toplevel
+    };
+    let object = ctx.args.at(0);
+    let refusal = Refusal { reason: Reason::Auth, context, object, username: name };
+    ctx.server.note_refusal(ctx.session, refusal);
     Err(WRONG_PASSWORD)
-}
-
-/// What a client may do before it has said who it is.
-pub(super) fn initial_trust(config: &Config) -> Trust {
-    if config.requirepass.is_empty() { Trust::Authenticated } else { Trust::Unauthenticated }
-}
-
-/// Whether two secrets are equal, in a time that tells nothing of the expected one: it depends on the
-/// length of the given one only.
-fn is_same_secret(expected: &[u8], given: &[u8]) -> bool {
-    let mut difference = u8::from(expected.len() != given.len());
-    for (a, b) in given.iter().zip(expected.iter().cycle()) {
-        difference |= a ^ b;
-    }
-    std::hint::black_box(difference) == 0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::command::testing::Bench;
+    use crate::config::Config;
 
     /// A server with this password and a client that has not said it yet.
     fn locked(password: &str) -> Bench {
@@ -140,6 +128,7 @@ mod tests {
     fn a_password_may_be_any_bytes() {
         let mut bench = locked("");
         bench.server.config.requirepass = (&b"a\0b\xff"[..]).into();
+        bench.server.adopt_password();
         assert_eq!(bench.raw(&[&b"AUTH"[..], b"a\0b\xff"]), b"+OK\r\n");
         assert!(bench.raw(&[&b"AUTH"[..], b"a"]).starts_with(b"-WRONGPASS"));
     }

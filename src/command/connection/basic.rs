@@ -1,6 +1,5 @@
 //! PING, ECHO, SELECT, RESET and QUIT.
 
-use super::auth;
 use crate::command::spec::{Arg, ArgType, Categories, Deprecation, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec, pubsub, tracking, transaction};
 use crate::resp::Protocol;
@@ -135,7 +134,8 @@ fn reset(ctx: &mut Context<'_>) -> Outcome {
     session.db = 0;
     session.output.protocol = Protocol::Resp2;
     session.name = Box::default();
-    session.trust = auth::initial_trust(&ctx.server.config);
+    session.trust = ctx.server.initial_trust();
+    session.become_user(ctx.server.users.default_user());
     session.flags.remove(SessionFlags::NO_EVICT | SessionFlags::NO_TOUCH);
     ctx.server.end_monitor(session);
     match session.reply_mode {

@@ -70,7 +70,7 @@ struct Request<'a> {
 fn hello(ctx: &mut Context<'_>) -> Outcome {
     let request = parse(ctx)?;
     if let Some((user, password)) = request.credentials {
-        auth::authenticate(ctx.server, ctx.session, user, password)?;
+        auth::authenticate(ctx, user, password)?;
     }
     if ctx.server.trust_of(ctx.session) == Trust::Unauthenticated {
         return Err(NOT_AUTHENTICATED);

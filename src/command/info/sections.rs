@@ -299,8 +299,11 @@ pub(super) fn stats(report: &mut Report<'_>) {
         ("instantaneous_eventloop_cycles_per_sec", &stats.turn_rate.per_second()),
         ("instantaneous_eventloop_duration_usec", &(stats.turn_us / stats.turns.max(1))),
         ("acl_access_denied_auth", &stats.acl_denied_auth),
+        ("acl_access_denied_cmd", &stats.acl_denied_commands),
+        ("acl_access_denied_key", &stats.acl_denied_keys),
+        ("acl_access_denied_channel", &stats.acl_denied_channels),
+        ("acl_access_denied_db", &stats.acl_denied_databases),
     ]);
-    report.zeros(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
 }
 
 fn command_us(commands: &CommandTable) -> u64 {

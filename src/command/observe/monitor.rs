@@ -123,8 +123,14 @@ mod tests {
     fn look_on(bench: &mut Bench) -> usize {
         let end = Endpoint::Unix("/s".into());
         let id = bench.server.sessions.next_id();
-        let index =
-            bench.server.sessions.insert(Box::new(Session::new(id, end.clone(), end, 9, 0)));
+        let index = bench.server.sessions.insert(Box::new(Session::new(
+            id,
+            end.clone(),
+            end,
+            9,
+            0,
+            &bench.session.user,
+        )));
         let mut other = bench.server.sessions.take(index).expect("it was put there");
         std::mem::swap(&mut bench.session, &mut other);
         bench.session.trust = other.trust;

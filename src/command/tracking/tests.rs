@@ -52,7 +52,7 @@ impl Scene {
 fn connect(bench: &mut Bench) -> usize {
     let end = Endpoint::Tcp(([127, 0, 0, 1], 9).into());
     let id = bench.server.sessions.next_id();
-    let mut session = Session::new(id, end.clone(), end, 9, 0);
+    let mut session = Session::new(id, end.clone(), end, 9, 0, &bench.session.user);
     session.trust = Trust::Authenticated;
     bench.server.sessions.insert(Box::new(session))
 }

@@ -9,7 +9,7 @@ use crate::session::{Endpoint, Session, SessionFlags};
 fn meanwhile(bench: &mut Bench, script: &str) {
     let end = Endpoint::Tcp(([127, 0, 0, 1], 9).into());
     let id = bench.server.sessions.next_id();
-    let mut other = Session::new(id, end.clone(), end, 9, 0);
+    let mut other = Session::new(id, end.clone(), end, 9, 0, &bench.session.user);
     other.trust = Trust::Authenticated;
     std::mem::swap(&mut bench.session, &mut other);
     bench.run(script);

@@ -27,19 +27,19 @@ Security {
         Later(Modules);
 
     /// One ACL user: a name, then rules as ACL SETUSER takes them.
-    "user" user: Vec<UserRules> = Vec::new(), each(), Fixed, Later(Acl), [FILE_ONLY | SECRET],
+    "user" user: Vec<UserRules> = Vec::new(), each(), Fixed, Live, [FILE_ONLY | SECRET],
         example "user worker on +@list +@connection ~jobs:* >a-password";
 
     /// A file with one `user` line for each ACL user; it excludes `user` lines here.
-    "aclfile" aclfile: Text = Text::default(), any_text(Empty::Value), Fixed, Later(Acl),
+    "aclfile" aclfile: Text = Text::default(), any_text(Empty::Value), Fixed, Live,
         example "aclfile /etc/carnelian/users.acl";
 
     /// Which channels a new ACL user may publish and subscribe to.
     "acl-pubsub-default" acl_pubsub_default: AclPubsubDefault = AclPubsubDefault::Resetchannels,
-        one_of(), Free, Later(Acl);
+        one_of(), Free, Live;
 
     /// Refusals that ACL LOG remembers.
-    "acllog-max-len" acllog_max_len: u64 = 128, integer(0, LONG_MAX), Free, Later(Acl);
+    "acllog-max-len" acllog_max_len: u64 = 128, integer(0, LONG_MAX), Free, Live;
 }
 
 Clients {

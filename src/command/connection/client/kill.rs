@@ -1,8 +1,8 @@
 //! CLIENT KILL.
 
-use super::super::auth::DEFAULT_USER;
 use super::{Class, unknown_class};
 use crate::base::num;
+use crate::command::error::printed;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::session::{ClientId, Closing, Session};
@@ -86,6 +86,7 @@ enum Me {
 #[derive(Debug, Default)]
 struct Filter<'a> {
     id: Option<ClientId>,
+    user: Option<&'a [u8]>,
     class: Option<Class>,
     peer: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
@@ -99,6 +100,7 @@ impl Filter<'_> {
             |end: &crate::session::Endpoint, address: &[u8]| end.to_string().as_bytes() == address;
         session.closing != Closing::Now
             && self.id.is_none_or(|id| id == session.id)
+            && self.user.is_none_or(|name| session.user.name() == name)
             && self.class.is_none_or(|class| class == Class::of(session))
             && now_s - session.connected_at_s >= self.age_s_min
             && self.peer.is_none_or(|address| is_at(&session.peer, address))
@@ -133,10 +135,10 @@ fn parse<'a>(ctx: &Context<'a>) -> Result<Filter<'a>, Error> {
         } else if ctx.is_word(at, "LADDR") {
             filter.local = Some(value);
         } else if ctx.is_word(at, "USER") {
-            // Every client is this one user, so that its name leaves nobody out.
-            if value != DEFAULT_USER {
-                return Err(Error::new([b"ERR No such user '", value, b"'"].concat()));
+            if ctx.server.users.get(value).is_none() {
+                return Err(Error::new([b"ERR No such user '", printed(value), b"'"].concat()));
             }
+            filter.user = Some(value);
         } else if ctx.is_word(at, "MAXAGE") {
             filter.age_s_min = parse_age(value)?;
         } else if ctx.is_word(at, "SKIPME") {
@@ -207,7 +209,14 @@ mod tests {
             let [peer, local] =
                 [port, 6379].map(|port| Endpoint::Tcp(([127, 0, 0, 1], port).into()));
             let since_s = now_s - 10 * i64::from(port);
-            bench.server.sessions.insert(Box::new(Session::new(id, peer, local, 9, since_s)));
+            bench.server.sessions.insert(Box::new(Session::new(
+                id,
+                peer,
+                local,
+                9,
+                since_s,
+                &bench.session.user,
+            )));
         }
         bench.session.peer = Endpoint::Tcp(([127, 0, 0, 1], 1).into());
         bench.session.connected_at_s = now_s - 10;

@@ -4,7 +4,7 @@ use super::tracking::redirect_of;
 use super::{Class, unknown_class};
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
-use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::command::{Command, Context, Error, Outcome, Server, Spec};
 use crate::pubsub::Kind;
 use crate::resp::{OwnedArgs, Protocol};
 use crate::session::tracking::{Mode, Tracking};
@@ -201,7 +201,7 @@ impl<'a> View<'a> {
         text.push_str(&format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
              ssub={} multi={} watch={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} \
-             obl={} oll={} omem={} tot-mem={} events={} cmd={} user=default redir={} resp={} \
+             obl={} oll={} omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} \
              lib-name={} lib-ver={}\n",
             session.id.0,
             session.peer,
@@ -232,11 +232,29 @@ impl<'a> View<'a> {
             session.claimed_bytes() + if is_me { argument_bytes } else { 0 },
             if is_stuck { "rw" } else { "r" },
             command,
+            String::from_utf8_lossy(session.user.name()),
             redirect_of(tracker),
             protocol,
             String::from_utf8_lossy(&session.lib_name),
             String::from_utf8_lossy(&session.lib_version),
         ));
+    }
+}
+
+impl Server {
+    /// The line of CLIENT LIST about the client that is being served, without its end.
+    pub(in crate::command) fn client_line(&self, session: &Session) -> String {
+        let view = View {
+            now_s: self.now.unix_s(),
+            watched: self.keyspace.watched(),
+            tracking: &self.tracking,
+            me: session.id,
+            argument_bytes: 0,
+        };
+        let mut line = String::new();
+        view.describe(session, &mut line);
+        line.truncate(line.trim_end_matches('\n').len());
+        line
     }
 }
 
@@ -277,7 +295,14 @@ mod tests {
         let ends = [port, 6379].map(|port| Endpoint::Tcp(([127, 0, 0, 1], port).into()));
         let [peer, local] = ends;
         let now_s = bench.server.now.unix_s();
-        bench.server.sessions.insert(Box::new(Session::new(id, peer, local, 9, now_s)));
+        bench.server.sessions.insert(Box::new(Session::new(
+            id,
+            peer,
+            local,
+            9,
+            now_s,
+            &bench.session.user,
+        )));
         id
     }
 
@@ -347,6 +372,7 @@ mod tests {
             bench.session.local.clone(),
             7,
             0,
+            &bench.session.user,
         );
         older.name = (*b"older").into();
         bench.server.sessions.insert(Box::new(older));
