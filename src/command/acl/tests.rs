@@ -113,6 +113,17 @@ fn commands_and_keys_are_checked() {
 }
 
 #[test]
+fn patterns_of_sort_need_every_key() {
+    let denied = "-ERR BY option of SORT denied due to insufficient ACL permissions. -ERR GET option \
+                  of SORT denied due to insufficient ACL permissions.";
+    let script = "RPUSH l 1; SORT l BY w*; SORT l GET #";
+    check_as("+@all ~l ~w*", script, &format!(":1 {denied}"));
+    check_as("(+@all ~l %W~*)", script, &format!(":1 {denied}"));
+    check_as("+rpush ~l (+sort %R~*)", script, ":1 [$1] [$1]");
+    check_as("+@all ~l", "SORT l BY nosort; SORT l", "[] []");
+}
+
+#[test]
 fn selectors_do_not_add_up() {
     check_as(
         "(+@read ~r*) (+@write ~w*)",

@@ -2,7 +2,8 @@
 
 use super::pattern::Pattern;
 use crate::command::host::Collation;
-use crate::command::{Context, Error};
+use crate::command::{Context, Error, Outcome, access};
+use crate::session::SessionFlags;
 use std::ops::Range;
 
 /// Whether STORE is an option.
@@ -49,6 +50,28 @@ pub(super) struct Options<'a> {
     pub(super) store: Option<usize>,
 }
 
+const BY_DENIED: Error =
+    Error::fixed("ERR BY option of SORT denied due to insufficient ACL permissions.");
+const GET_DENIED: Error =
+    Error::fixed("ERR GET option of SORT denied due to insufficient ACL permissions.");
+
+/// Patterns read keys that are not among the arguments, so that all must be allowed.
+fn may_read_all(ctx: &Context<'_>, otherwise: Error) -> Outcome {
+    if !ctx.session.flags.contains(SessionFlags::RESTRICTED)
+        || access::reads_every_key(
+            &ctx.server.commands,
+            &ctx.session.user,
+            ctx.session.db,
+            ctx.id,
+            &ctx.args,
+        )
+    {
+        Ok(())
+    } else {
+        Err(otherwise)
+    }
+}
+
 impl<'a> Options<'a> {
     /// The options from argument 2 on.
     ///
@@ -81,11 +104,15 @@ impl<'a> Options<'a> {
             } else {
                 let operand = operand.ok_or(Error::SYNTAX)?;
                 if ctx.is_word(at, "by") {
+                    if operand.contains(&b'*') {
+                        may_read_all(ctx, BY_DENIED)?;
+                    }
                     // As in Redis, a pattern without a star is not taken back by a later one.
                     if !matches!(options.by, Some(Pattern::Element | Pattern::Nothing)) {
                         options.by = Some(Pattern::parse(operand));
                     }
                 } else if ctx.is_word(at, "get") {
+                    may_read_all(ctx, GET_DENIED)?;
                     options.get.push(Pattern::parse(operand));
                 } else if ctx.is_word(at, "store") && storing == Storing::Allowed {
                     options.store = Some(at + 1);
