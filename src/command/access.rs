@@ -209,9 +209,9 @@ impl<A: Arguments + ?Sized> Line<'_, A> {
         let (last, meant) = match plan {
             ChannelPlan::None => return Ok(()),
             ChannelPlan::First => (1, ChannelName::Literal),
-            ChannelPlan::All(meant) => (self.args.count() - 1, meant),
+            ChannelPlan::All(meant) => (usize::MAX, meant),
         };
-        for index in 1..=last {
+        for index in 1..=last.min(self.args.count() - 1) {
             if !selector.channels.allows(self.args.at(index), meant) {
                 return Err(Denied { reason: Reason::Channel, at: Some(index) });
             }
@@ -279,7 +279,48 @@ fn refused_now(denied: Denied) -> Error {
     ))
 }
 
+/// The error of a command that a script may not call for its user.
+fn refused_to_script(denied: Denied) -> Error {
+    Error::fixed(match denied.reason {
+        Reason::Command | Reason::Auth => {
+            "ERR The user executing the script can't run this command or subcommand"
+        }
+        Reason::Key => {
+            "ERR The user executing the script can't access at least one of the keys mentioned in \
+             the command arguments"
+        }
+        Reason::Channel => {
+            "ERR The user executing the script can't publish to the channel mentioned in the command"
+        }
+        Reason::Database => {
+            "ERR The user executing the script can't access the database that the command uses"
+        }
+    })
+}
+
 impl Server {
+    /// Whether a client's user may run a command line; nothing is noted.
+    pub(super) fn has_access(&self, session: &Session, id: CommandId, args: &Args<'_>) -> bool {
+        check(&self.commands, &session.user, session.db, id, args).is_ok()
+    }
+
+    /// As [`Server::check_access`], for a command that a script calls.
+    ///
+    /// # Errors
+    /// What Redis tells scripts.
+    pub(super) fn check_script_access(
+        &mut self,
+        session: &Session,
+        id: CommandId,
+        args: &Args<'_>,
+    ) -> Outcome {
+        let Err(denied) = check(&self.commands, &session.user, session.db, id, args) else {
+            return Ok(());
+        };
+        self.note_denied(session, id, args, denied, acl::Context::Lua);
+        Err(refused_to_script(denied))
+    }
+
     /// Whether a client's user may run a command line; if not, that is noted.
     ///
     /// # Errors

@@ -176,7 +176,7 @@ bitflags! {
         /// Of all keys that it reads, without exceptions.
         const TRACKS_READS = 1 << 11;
         /// There are things that its user may not do.
-        const RESTRICTED = 1 << 12;
+        const RESTRICTED = 1 << 13;
     }
 }
 

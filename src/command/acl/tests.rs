@@ -113,6 +113,31 @@ fn commands_and_keys_are_checked() {
 }
 
 #[test]
+fn scripts_may_do_what_their_user_may() {
+    let mut bench = user("+eval +get +publish ~a &c");
+    let script = |call: &str| format!("EVAL \"return redis.pcall({call})\" 0");
+    let no = "-ERR The user executing the script can't";
+    bench.check(&script("'get','a'"), "$_");
+    bench.check(
+        &script("'get','b'"),
+        &format!("{no} access at least one of the keys mentioned in the command arguments"),
+    );
+    bench.check(&script("'set','a','1'"), &format!("{no} run this command or subcommand"));
+    bench.check(
+        &script("'publish','d','1'"),
+        &format!("{no} publish to the channel mentioned in the command"),
+    );
+    bench.check("EVAL 'return 1' 1 b", NO_KEY);
+    let last = bench.server.acl_log.iter().nth(1).expect("an entry");
+    assert_eq!((last.context.name(), &*last.object), ("lua", &b"d"[..]));
+    let may = |line: &str| format!("EVAL \"return redis.acl_check_cmd({line})\" 0");
+    bench.check(&may("'get','a'"), ":1");
+    bench.check(&may("'get','b'"), "$_");
+    bench.check(&may("'publish'"), ":1");
+    bench.check(&may("'set','a','1'"), "$_");
+}
+
+#[test]
 fn patterns_of_sort_need_every_key() {
     let denied = "-ERR BY option of SORT denied due to insufficient ACL permissions. -ERR GET option \
                   of SORT denied due to insufficient ACL permissions.";

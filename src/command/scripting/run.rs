@@ -174,6 +174,9 @@ impl Run<'_, '_> {
         if flags.contains(Flags::NOSCRIPT) {
             return Err(NOT_HERE);
         }
+        if self.ctx.session.flags.contains(SessionFlags::RESTRICTED) {
+            server.check_script_access(self.ctx.session, id, args)?;
+        }
         if !flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE | Flags::DENYOOM) {
             return Ok(id);
         }
@@ -260,10 +263,10 @@ impl Api for Run<'_, '_> {
     }
 
     fn may_execute(&mut self, args: Args<'_>) -> Option<bool> {
-        let commands = &self.ctx.server.commands;
-        let found = commands.find(args.at(0));
-        // Whoever is let in may execute everything.
-        dispatch::resolve(commands, &args, found).ok().map(|_| true)
+        let server = &*self.ctx.server;
+        let found = server.commands.find(args.at(0));
+        let id = dispatch::resolve(&server.commands, &args, found).ok()?;
+        Some(server.has_access(self.ctx.session, id, &args))
     }
 
     fn interrupt(&mut self) -> Interrupt {
