@@ -86,10 +86,15 @@ fn write_shortest(n: f64, out: &mut Vec<u8>) {
 
 /// Appends `n` as C's `%.17g` prints it: up to 17 digits, whether or not fewer would do.
 pub fn format_f64_17(n: f64, out: &mut Vec<u8>) {
+    format_f64_digits(n, 17, out);
+}
+
+/// Appends `n` as C's `%.*g` prints it with a precision of `digits_max`, which is at least 1.
+pub fn format_f64_digits(n: f64, digits_max: usize, out: &mut Vec<u8>) {
     if !n.is_finite() || n == 0.0 {
         return format_f64(n, out);
     }
-    let text = format!("{:.16e}", n.abs());
+    let text = format!("{:.*e}", digits_max.saturating_sub(1), n.abs());
     if n < 0.0 {
         out.push(b'-');
     }
@@ -99,7 +104,7 @@ pub fn format_f64_17(n: f64, out: &mut Vec<u8>) {
     let len = digits.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
     let (digits, point) = (&digits[..len], power + 1);
     match usize::try_from(point) {
-        Ok(whole @ 1..=17) => {
+        Ok(whole) if (1..=digits_max).contains(&whole) => {
             out.extend_from_slice(&digits[..whole.min(len)]);
             out.extend(std::iter::repeat_n(b'0', whole.saturating_sub(len)));
             if len > whole {
@@ -362,6 +367,28 @@ mod tests {
         ] {
             let mut out = Vec::new();
             format_f64_17(n, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+        }
+    }
+
+    #[test]
+    fn fewer_digits_are_those_of_c() {
+        for (n, digits, expected) in [
+            (123_456_789_012_345_678.0, 14, "1.2345678901235e+17"),
+            (1e14, 14, "1e+14"),
+            (99_999_999_999_999.9, 14, "1e+14"),
+            (12_345_678_901_234.0, 14, "12345678901234"),
+            (std::f64::consts::PI, 14, "3.1415926535898"),
+            (0.1, 14, "0.1"),
+            (-0.0, 14, "-0"),
+            (1.234_56, 3, "1.23"),
+            (1_234_567.0, 3, "1.23e+06"),
+            (10.0, 1, "1e+01"),
+            (9.96, 2, "10"),
+            (2.5, 1, "2"),
+        ] {
+            let mut out = Vec::new();
+            format_f64_digits(n, digits, &mut out);
             assert_eq!(String::from_utf8_lossy(&out), expected);
         }
     }

@@ -13,6 +13,7 @@ pub mod long_double;
 pub mod num;
 pub mod quote;
 pub mod rng;
+pub mod strtod;
 pub mod template;
 pub mod text_sort;
 pub mod time;
