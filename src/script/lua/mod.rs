@@ -110,7 +110,6 @@ pub(in crate::script) type Function = unsafe extern "C-unwind" fn(*mut lua_State
 ///
 /// # Safety
 /// A state with four free slots, in a protected call; its [`scratch`] buffer outlives it.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the libraries that are being written"))]
 pub(in crate::script) unsafe fn register(
     state: *mut lua_State,
     table: &CStr,
@@ -135,7 +134,6 @@ pub(in crate::script) unsafe fn register(
 ///
 /// # Safety
 /// Within a function that [`register`] registered, once.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the libraries that are being written"))]
 pub(in crate::script) unsafe fn scratch<'a>(state: *mut lua_State) -> &'a mut Vec<u8> {
     // SAFETY: `register` put it there, and nobody else uses it while the function runs.
     let buffer = unsafe {
