@@ -44,6 +44,8 @@ pub(crate) enum Arg {
     HllKey,
     /// One of some thousand elements.
     Element,
+    /// A script over the libraries that come with Lua.
+    Snippet,
     /// A key of the few that hold positions.
     GeoKey,
     /// The ID of an entry of a stream that there may be.
@@ -232,6 +234,7 @@ fn put(arg: &Arg, words: &mut Words, rng: &mut Rng) {
         Arg::Metres => values::metres(rng),
         Arg::Results => values::results(rng),
         Arg::StreamId => values::stream_id(rng),
+        Arg::Snippet => crate::snippets::draw(rng),
         Arg::HllKey => rng.pick(&["hll:1", "hll:2", "hll:3", "hll:4"]).as_bytes().to_vec(),
         Arg::Element => rng.below(20_000).to_string().into_bytes(),
         Arg::Seconds => values::seconds(rng),

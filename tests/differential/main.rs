@@ -18,6 +18,7 @@ mod raw;
 mod reply;
 mod rng;
 mod side;
+mod snippets;
 mod state;
 mod transaction;
 mod values;

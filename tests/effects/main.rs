@@ -23,6 +23,8 @@ mod reply;
 #[path = "../differential/rng.rs"]
 mod rng;
 mod rows;
+#[path = "../differential/snippets.rs"]
+mod snippets;
 mod state;
 #[path = "../differential/values.rs"]
 mod values;
@@ -35,7 +37,7 @@ use grammar::{Group, Words};
 /// Commands of a run, unless the environment says otherwise.
 const STEPS: u64 = 20_000;
 /// Families whose commands say nothing of data, and one that holds others back.
-const SILENT: [&str; 4] = ["connection", "server", "publishing", "transactions"];
+const SILENT: [&str; 5] = ["connection", "server", "publishing", "transactions", "libraries"];
 
 /// The families of which commands are drawn.
 fn families() -> Vec<&'static Group> {

@@ -6,6 +6,7 @@ mod generic;
 mod geo;
 mod hashes;
 mod hyperloglogs;
+mod libraries;
 mod lists;
 mod publishing;
 mod server;
@@ -35,4 +36,5 @@ pub(crate) const GROUPS: &[&Group] = &[
     &server::GROUP,
     &publishing::GROUP,
     &transactions::GROUP,
+    &libraries::GROUP,
 ];
