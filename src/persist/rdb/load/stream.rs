@@ -93,7 +93,9 @@ fn counters<R: Read>(
     // That of the first entry is known.
     let _first_id = id(reader)?;
     let (max_deleted_id, entries_added) = (id(reader)?, reader.number()?);
-    if max_deleted_id > last_id || entries_added < log.len() {
+    // Nobody has added more entries than a signed number can count; one more must not be none.
+    let is_countable = i64::try_from(entries_added).is_ok();
+    if max_deleted_id > last_id || entries_added < log.len() || !is_countable {
         return Err(Reason::corrupt("Stream whose counters contradict each other"));
     }
     log.set_max_deleted_id(max_deleted_id);

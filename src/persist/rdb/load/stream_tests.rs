@@ -209,6 +209,8 @@ fn counters_that_contradict_each_other_are_refused() {
     let counters = "Stream whose counters contradict each other";
     refused(&[&sound(), &numbers(&[3, 6, 0, 5, 1, 6, 1, 9, 0])], counters);
     refused(&[&sound(), &numbers(&[3, 6, 0, 5, 1, 0, 0, 2, 0])], counters);
+    let uncountable = [&[0x81][..], &u64::MAX.to_be_bytes()].concat();
+    refused(&[&sound(), &numbers(&[3, 6, 0, 5, 1, 0, 0]), &uncountable, &[0]], counters);
     let length = "Stream length inconsistent with rax entries";
     refused(&[&numbers(&[0, 1, 6, 0, 5, 1, 0, 0, 9, 0])], length);
     // A load corrects it, RESTORE does not take it.
