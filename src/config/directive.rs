@@ -76,6 +76,8 @@ pub enum Trigger {
     AppendSync,
     /// Install or remove the handlers that write a crash report.
     CrashLog,
+    /// Report turns of the reactor that take longer, or none.
+    Watchdog,
     /// Start or stop the allocator's background thread.
     AllocatorThread,
     /// Evict keys if more memory is in use than the new limit.

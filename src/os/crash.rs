@@ -295,6 +295,17 @@ fn run_stages() -> ! {
     finish()
 }
 
+/// Loads what [`print_calls`] needs, which takes the heap.
+pub(super) fn prepare_to_unwind() {
+    unwind();
+}
+
+/// Writes the addresses of the calls that are under way to the log; without the heap.
+pub(super) fn print_calls() {
+    let (frames, count) = unwind();
+    print_frames(&frames[..count]);
+}
+
 /// The calls that led here, as addresses the linker's tools can read.
 #[inline(never)]
 fn addresses() {

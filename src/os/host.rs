@@ -14,7 +14,7 @@ use super::reclaim::Reclaimer;
 use super::supervise::{Notice, Supervisor};
 use super::sysinfo::{self, CpuScope};
 use super::title::{ProcessTitle, TitleFields};
-use super::{crash, errno, listen, locale, log, options, random, rlimit, signal, title};
+use super::{crash, errno, listen, locale, log, options, random, rlimit, signal, title, watchdog};
 use crate::base::num;
 use crate::command::host::{
     self, AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts,
@@ -283,6 +283,7 @@ impl Host for Machine {
                 };
                 crash::set(crash_log).map_err(|error| error.to_string())?;
             }
+            Trigger::Watchdog => watchdog::set(config.watchdog_period),
             Trigger::AllocatorThread => set_background_purge(config)?,
             // These concern the server itself, which has dealt with them.
             Trigger::Hz

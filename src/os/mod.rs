@@ -36,3 +36,4 @@ pub mod stream;
 pub mod supervise;
 pub mod sysinfo;
 pub mod title;
+pub mod watchdog;

@@ -12,6 +12,7 @@ use super::linger::{self, Lingerers, Registered};
 use super::listen::Listener;
 use super::metrics::{self, Metrics, World};
 use super::stream::Stream;
+use super::watchdog;
 use crate::base::num;
 use crate::command::server::Now;
 use crate::node::{Node, Received};
@@ -193,7 +194,11 @@ impl Reactor {
             return Ok(Turn::Shutdown);
         }
         self.flush();
-        match self.poll.poll(events, Some(self.wait(node_wait_ms))) {
+        let wait = self.wait(node_wait_ms);
+        watchdog::turn_ends();
+        let polled = self.poll.poll(events, Some(wait));
+        watchdog::turn_begins();
+        match polled {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Turn::Continue),
             Err(error) => return Err(error),

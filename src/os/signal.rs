@@ -176,6 +176,13 @@ fn end(message: &str, status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Does something in a handler after which the interrupted code finds its own `errno` again.
+pub(super) fn keeping_errno(body: impl FnOnce()) {
+    let before = io::Error::last_os_error();
+    body();
+    restore_errno(&before);
+}
+
 /// The interrupted code must find its own `errno` again.
 fn restore_errno(before: &io::Error) {
     // SAFETY: the C library returns this thread's own, always valid location.

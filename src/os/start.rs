@@ -11,7 +11,9 @@ use super::reactor::{self, Reactor, Turn};
 use super::signal::{ShutdownSignal, Signals};
 use super::supervise::{Notice, Supervisor};
 use super::title::ProcessTitle;
-use super::{banner, clock, config_file, errno, listen, memory, options, random, rlimit, sysinfo};
+use super::{
+    banner, clock, config_file, errno, listen, memory, options, random, rlimit, sysinfo, watchdog,
+};
 use crate::base::hash::HashKey;
 use crate::base::rng::Rng;
 use crate::command::Server;
@@ -216,6 +218,7 @@ fn prepare_process(config: &mut Config) -> Result<String, StartError> {
         tracing::debug!("The allocator has no thread of its own: {reason}");
     }
     host::set_collation(config);
+    watchdog::set(config.watchdog_period);
     if config.crash_log_enabled {
         // Without it a crash would still end the process, only silently.
         let _ = rlimit::raise_core_limit();

@@ -1,6 +1,6 @@
 //! How the server ends: by signals, by SHUTDOWN, by a crash.
 
-use crate::common::{Server, scratch};
+use crate::common::{Server, scratch, wait_until};
 use crate::{accepted, settle, signal};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -120,6 +120,25 @@ fn a_crash_leaves_a_report() {
         assert!(log.contains("REDIS BUG REPORT START"), "{how}: {log}");
         assert!(log.contains("REDIS BUG REPORT END"), "{how}: {log}");
     }
+}
+
+#[test]
+fn the_watchdog_tells_where_a_server_hangs() {
+    let server = Server::with(&["--watchdog-period", "50"]);
+    let mut client = server.connect();
+    client.check("PING; DEBUG SLEEP 0.3; PING", "+PONG +OK +PONG");
+    server.wait_for_log("# --- WATCHDOG TIMER EXPIRED ---");
+    assert!(server.log().contains("(+0x"), "{}", server.log());
+    // Who waits for input does not hang, and a period can be set while it runs.
+    client.check("CONFIG SET watchdog-period 0", "+OK");
+    let barks = || server.log().matches("WATCHDOG").count();
+    let before = barks();
+    client.check("DEBUG SLEEP 0.2", "+OK");
+    std::thread::sleep(std::time::Duration::from_millis(100)); // nothing to do
+    assert_eq!(barks(), before, "{}", server.log());
+    client.check("CONFIG SET watchdog-period 50", "+OK");
+    client.check("DEBUG SLEEP 0.2; CONFIG GET watchdog-period", "+OK [$watchdog-period $50]");
+    wait_until("the second time", || barks() > before);
 }
 
 #[test]

@@ -207,6 +207,7 @@ impl Server {
             | Trigger::ProcTitle
             | Trigger::Directory
             | Trigger::CrashLog
+            | Trigger::Watchdog
             | Trigger::AllocatorThread => return self.host.apply(trigger, &self.config),
         }
         Ok(())

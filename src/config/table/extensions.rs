@@ -113,9 +113,10 @@ Testing {
         integer(1024, INT_MAX), Free,
         NoEffect("another thread loads the data, and clients get an answer at once"), [HIDDEN];
 
-    /// Milliseconds after which a watchdog logs where a hanging server hangs; 0 is no watchdog.
-    "watchdog-period" watchdog_period: u32 = 0, integer(0, INT_MAX), Free,
-        NoEffect("there is no watchdog"), [HIDDEN];
+    /// Milliseconds after which a watchdog logs where a hanging server hangs, as addresses for
+    /// addr2line; 0 is no watchdog.
+    "watchdog-period" watchdog_period: u32 = 0, integer(0, INT_MAX), Then(Trigger::Watchdog), Live,
+        [HIDDEN];
 
     /// Exits after an internal error instead of aborting, which leaves no core file.
     "use-exit-on-panic" use_exit_on_panic: bool = false, yes_no(), Free,
