@@ -262,3 +262,25 @@ fn statistics_say_what_is_in_the_file() {
     assert!(printed.contains(", db3 'hash'\n"), "{printed}");
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+fn statistics_of_a_file_that_is_not_in_order_say_how_far_they_reach() {
+    let (place, sample) = (Place::new(), sample());
+    let statistics = |bytes: &[u8]| {
+        let path = place.put(bytes);
+        let output = run(TOOL, &["--stats", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1));
+        text(&output.stdout)
+    };
+    let cut = statistics(&sample[..sample.len() - 12]);
+    assert!(cut.contains("\nThe figures are about what comes before offset "), "{cut}");
+    assert!(cut.contains("Biggest of type"), "{cut}");
+    let mut changed = sample.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    let changed = statistics(&changed);
+    assert!(changed.contains("\nAll keys could be read, but some bytes are not"), "{changed}");
+    for nothing in [&b""[..], b"REDIS0011"] {
+        let printed = statistics(nothing);
+        assert!(!printed.contains("Biggest") && !printed.contains("db0"), "{printed}");
+    }
+}

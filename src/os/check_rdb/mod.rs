@@ -210,7 +210,10 @@ impl Report<'_> {
         self.screen.line(&format!("[info] {} keys read", counts.keys));
         self.screen.line(&format!("[info] {} expires", counts.expires));
         self.screen.line(&format!("[info] {} already expired", counts.already_expired));
-        if let Some(statistics) = &self.statistics {
+        if let Some(statistics) = self.statistics.as_ref().filter(|_| counts.keys > 0) {
+            if let Err(error) = &checked.end {
+                self.screen.line(&format!("\n{}", reach(error)));
+            }
             self.screen.line(statistics.to_string().trim_end());
         }
         result
@@ -232,6 +235,18 @@ impl Report<'_> {
             let line = format!("[additional info] Reading type {} ({})", kind.code, kind.name);
             self.screen.line(&line);
         }
+    }
+}
+
+/// What of a snapshot that is not in order statistics are about.
+fn reach(error: &CheckError) -> String {
+    match &error.reason {
+        Reason::WrongChecksum { .. } => {
+            "All keys could be read, but some bytes are not those that were \
+                                         written: the figures may be wrong."
+                .to_owned()
+        }
+        _ => format!("The figures are about what comes before offset {} only.", error.offset),
     }
 }
 
