@@ -143,12 +143,13 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::base::hash::HashKey;
+    use crate::base::rng::Rng;
     use crate::command::persist::{Ending, Save, Unsaved};
     use crate::command::testing::{Bench, FakeHost};
-    use crate::config::Config;
-    use crate::persist::Progress;
+    use crate::persist::rdb::SaveOptions;
     use std::path::Path;
-    use std::sync::Arc;
 
     #[test]
     fn nothing_is_executed_or_saved_when_the_data_cannot_be_loaded() {
@@ -167,5 +168,48 @@ mod tests {
         assert_eq!(bench.server.shutdown.map(|shutdown| shutdown.status), Some(1));
         let kept = bench.server.host.read_file(Path::new("dump.rdb")).expect("it is still there");
         assert_eq!(kept, b"what cannot be read");
+    }
+
+    /// Every type, in small and in large encodings; the last one is of version 12.
+    const SCRIPTS: [&str; 2] = [
+        "SET int 12345; SET text 'some text'; SET long aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; \
+         SET later v PX 5000; RPUSH l a b 3; SADD ints 1 2 70000; SADD s a b; ZADD z 1 a 2.5 b; \
+         HSET h f v g w; XADD x 1-1 a b; XGROUP CREATE x group 0; XREADGROUP GROUP group c \
+         STREAMS x >; SELECT 3; SET other db; CONFIG SET set-max-listpack-entries 1 \
+         hash-max-listpack-entries 1 zset-max-listpack-entries 1 list-max-listpack-size 1; SADD s a b; \
+         HSET h f v g w; ZADD z 1 a 2.5 b; RPUSH l a b c",
+        "HSET h f v g w; HPEXPIRE h 5000 FIELDS 1 f; SET k v",
+    ];
+
+    fn load(config: &Config, bytes: &[u8]) -> Result<rdb::Loaded, rdb::LoadError> {
+        let mut keyspace = Keyspace::new(16, HashKey::new(1, 2), Rng::seeded(3));
+        let len = num::u64_of(bytes.len());
+        let options = load_options(config, &keyspace, len, &|_| ());
+        rdb::load(bytes, &mut keyspace, &options, &Progress::new())
+    }
+
+    #[test]
+    fn a_changed_bit_anywhere_in_a_snapshot_is_found() {
+        for script in SCRIPTS {
+            let mut bench = Bench::new();
+            bench.run(script);
+            let libraries = [Bytes::from_static(b"#!lua name=a")];
+            let aux = vec![(b"redis-ver".into(), b"7.4.0".into())];
+            let options = SaveOptions { aux, libraries: &libraries, ..SaveOptions::default() };
+            let mut bytes = Vec::new();
+            rdb::save(&bench.server.keyspace, &options, &mut bytes).expect("memory");
+            for sanitize in [SanitizeDumpPayload::No, SanitizeDumpPayload::Yes] {
+                let config = Config { sanitize_dump_payload: sanitize, ..Config::default() };
+                let loaded = load(&config, &bytes).expect("it is as it was written");
+                assert_eq!(loaded.verified, rdb::Verified::Yes);
+                for at in 0..bytes.len() {
+                    for bit in 0..8 {
+                        bytes[at] ^= 1 << bit;
+                        assert!(load(&config, &bytes).is_err(), "bit {bit} of byte {at}");
+                        bytes[at] ^= 1 << bit;
+                    }
+                }
+            }
+        }
     }
 }
