@@ -6,7 +6,7 @@ use super::effects::Effects;
 use super::eviction::Eviction;
 use super::host::Host;
 use super::latency::LatencyMonitor;
-use super::observe::{Attention, CommandLogs, Monitors};
+use super::observe::{Attention, CommandLogs, Hotkeys, Interest, Monitors};
 use super::persist::{Conditions, Persistence};
 use super::push::Pushes;
 use super::scripting::Scripting;
@@ -126,6 +126,8 @@ pub struct Server {
     pub command_logs: CommandLogs,
     /// Clients that look on.
     pub monitors: Monitors,
+    /// Which keys take most.
+    pub hotkeys: Hotkeys,
     /// The time at the start of the turn, brought forward after slow commands.
     pub now: Now,
     /// When the server started.
@@ -234,8 +236,7 @@ impl Server {
         keyspace.set_policy(access_policy(&config));
         keyspace.events.want_classes(config.notify_keyspace_events);
         let tracking = Tracking::new(keyspace.hash_key());
-        let monitors = Monitors::default();
-        let attention = Attention::of(&config, &monitors);
+        let attention = Attention::of(&config, Interest::Slow);
         let commands = CommandTable::default();
         let users = Users::new(Arc::new(commands.catalog()));
         let mut server = Self {
@@ -258,7 +259,8 @@ impl Server {
             latency: LatencyMonitor::default(),
             attention,
             command_logs: CommandLogs::default(),
-            monitors,
+            monitors: Monitors::default(),
+            hotkeys: Hotkeys::default(),
             now,
             started: now,
             ticks,

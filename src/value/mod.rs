@@ -16,6 +16,7 @@ pub mod stream;
 pub mod string;
 mod text;
 
+use crate::base::num;
 use crate::ds::dict::Loader;
 use crate::ds::entry::{self, thin_payload};
 
@@ -113,6 +114,20 @@ pub fn type_of(entry: &Entry) -> Type {
         ValueRef::Payload(HeapRef::SortedSet(_)) => Type::SortedSet,
         ValueRef::Payload(HeapRef::Hash(_)) => Type::Hash,
         ValueRef::Payload(HeapRef::Stream(_)) => Type::Stream,
+    }
+}
+
+/// Bytes of a string, elements of a collection, entries of a stream.
+pub fn len_of(entry: &Entry) -> usize {
+    match entry.value() {
+        ValueRef::Integer(n) => num::digits_signed(n),
+        ValueRef::Embedded(bytes) => bytes.len(),
+        ValueRef::Payload(HeapRef::Text(text)) => text.as_slice().len(),
+        ValueRef::Payload(HeapRef::List(list)) => list.len(),
+        ValueRef::Payload(HeapRef::Set(set)) => set.len(),
+        ValueRef::Payload(HeapRef::SortedSet(set)) => set.len(),
+        ValueRef::Payload(HeapRef::Hash(hash)) => hash.len(),
+        ValueRef::Payload(HeapRef::Stream(stream)) => num::usize_of(stream.log.len()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A field of something this server does not do yet has the value it has in a Redis that does not use
 //! it.
 
+mod keysizes;
 mod sections;
 
 use crate::base::num;
@@ -41,6 +42,8 @@ enum Shown {
 
 type Print = fn(&mut Report<'_>);
 
+const KEYSIZES: &str = "keysizes";
+
 /// The sections in their order: name, title, when, and what prints it.
 const SECTIONS: &[(&str, &str, Shown, Print)] = &[
     ("server", "Server", Shown::Default, sections::server),
@@ -56,6 +59,7 @@ const SECTIONS: &[(&str, &str, Shown, Print)] = &[
     ("latencystats", "Latencystats", Shown::All, sections::latencystats),
     ("cluster", "Cluster", Shown::Default, sections::cluster),
     ("keyspace", "Keyspace", Shown::Default, sections::keyspace),
+    (KEYSIZES, "Keysizes", Shown::Named, keysizes::print),
     ("debug", "Debug", Shown::Named, sections::debug),
 ];
 
@@ -68,6 +72,8 @@ struct Report<'a> {
     cpu: CpuUse,
     /// Bytes all clients take, the asking one included.
     client_bytes: usize,
+    /// The sizes of keys, if they are wanted.
+    sizes: Vec<keysizes::Sizes>,
 }
 
 impl Report<'_> {
@@ -104,7 +110,9 @@ pub fn report(server: &mut Server, names: &[&[u8]], own_client_bytes: usize) -> 
     let cpu = server.host.cpu();
     let others: usize = server.sessions.iter().map(crate::session::Session::memory_bytes).sum();
     let client_bytes = others + own_client_bytes;
-    let mut report = Report { text: String::new(), server, memory, cpu, client_bytes };
+    let is_sized = is_wanted(names, KEYSIZES, Shown::Named);
+    let sizes = if is_sized { keysizes::survey(server) } else { Vec::new() };
+    let mut report = Report { text: String::new(), server, memory, cpu, client_bytes, sizes };
     for &(name, title, shown, print) in SECTIONS {
         if is_wanted(names, name, shown) {
             if !report.text.is_empty() {
@@ -164,6 +172,14 @@ mod tests {
         assert_eq!(text.matches("# Commandstats").count(), 1);
         assert!(text.contains("cmdstat_set:calls=1,usec=0,usec_per_call=0.00,rejected_calls=1"));
         assert_eq!(info(&["INFO", "sentinel"]), "$0\r\n\r\n");
+    }
+
+    #[test]
+    fn sizes_of_keys_are_told_when_they_are_asked_for() {
+        assert!(!info(&["INFO", "everything"]).contains("Keysizes"));
+        assert!(
+            info(&["INFO", "keysizes"]).contains("# Keysizes\r\ndb0_distrib_strings_sizes:1=1\r\n")
+        );
     }
 
     #[test]

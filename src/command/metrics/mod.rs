@@ -147,6 +147,10 @@ fn databases(text: &mut Text, server: &Server) {
     for (db, name) in names.iter().enumerate() {
         text.value("db_keys_expiring", &[("db", name)], keyspace.db(db).volatile_len());
     }
+    text.head("db_keys_cached", "gauge", "Keys of each database that are elsewhere: none ever is");
+    for (_, name) in names.iter().enumerate().filter(|&(db, _)| !keyspace.db(db).is_empty()) {
+        text.value("db_keys_cached", &[("db", name)], 0);
+    }
     text.head("db_avg_ttl_seconds", "gauge", "Mean time to live in each database");
     for (db, name) in names.iter().enumerate().filter(|&(db, _)| !keyspace.db(db).is_empty()) {
         let millis = keyspace.db(db).mean_ttl_ms();

@@ -1,9 +1,10 @@
-//! Seeing what clients do: logs of slow and of large commands, and MONITOR.
+//! Seeing what clients do: logs of slow and of large commands, MONITOR, and HOTKEYS.
 //!
 //! Most commands are of no interest to anybody. What may be of interest is told from three numbers that
 //! are at hand after each command ([`Attention`]); only then is it looked at closely.
 
 pub mod commandlog;
+mod hotkeys;
 mod log;
 mod monitor;
 
@@ -16,12 +17,13 @@ use crate::base::num;
 use crate::config::Config;
 use crate::resp::{Args, Checkpoint, Output};
 use crate::session::{Session, SessionFlags};
+pub use hotkeys::Hotkeys;
 pub use log::{CommandLogs, Kind};
 pub use monitor::Monitors;
 
 /// The commands of this family.
 pub static COMMANDS: &[&Command] =
-    &[&commandlog::COMMANDLOG, &monitor::MONITOR, &commandlog::SLOWLOG];
+    &[&commandlog::COMMANDLOG, &hotkeys::HOTKEYS, &monitor::MONITOR, &commandlog::SLOWLOG];
 
 /// Commands slower than this bring the turn's clock forward, nanoseconds.
 const SLOW_NS: u64 = 1_000_000;
@@ -37,13 +39,25 @@ pub struct Attention {
     reply_bytes: usize,
 }
 
+/// Which commands are of interest, apart from those that the logs are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Slow ones.
+    Slow,
+    /// All.
+    All,
+}
+
 impl Attention {
     /// What a configuration is interested in.
-    pub fn of(config: &Config, monitors: &Monitors) -> Self {
+    pub fn of(config: &Config, interest: Interest) -> Self {
         let slow_ns = Kind::Slow.limit(config).map_or(u64::MAX, |micros| micros * 1000);
         let bytes = |kind: Kind| kind.limit(config).map_or(usize::MAX, num::usize_of);
         Self {
-            nanos: if monitors.is_empty() { slow_ns.min(SLOW_NS) } else { 0 },
+            nanos: match interest {
+                Interest::Slow => slow_ns.min(SLOW_NS),
+                Interest::All => 0,
+            },
             request_bytes: bytes(Kind::LargeRequest),
             reply_bytes: bytes(Kind::LargeReply),
         }
@@ -104,6 +118,9 @@ pub fn look_closer(server: &mut Server, session: &mut Session, seen: &Seen<'_>) 
     if !spec.flags.contains(Flags::SKIP_SLOWLOG) {
         log_command(server, session, seen);
     }
+    if server.hotkeys.is_tracking() {
+        hotkeys::note(server, session, seen);
+    }
     if seen.attempt == Attempt::First {
         show(server, session, seen.id, &seen.args);
     }
@@ -150,9 +167,11 @@ pub fn show_script(server: &mut Server, session: &mut Session, args: &Args<'_>) 
 }
 
 impl Server {
-    /// Follows a changed configuration, or a change of the monitors.
+    /// Follows a changed configuration, or a change of who looks on.
     pub fn adopt_attention(&mut self) {
-        self.attention = Attention::of(&self.config, &self.monitors);
+        let is_all = !self.monitors.is_empty() || self.hotkeys.is_tracking();
+        let interest = if is_all { Interest::All } else { Interest::Slow };
+        self.attention = Attention::of(&self.config, interest);
         self.conditions.set(Conditions::MONITORED, !self.monitors.is_empty());
     }
 }
