@@ -60,13 +60,14 @@ impl Sketch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::num;
     use crate::base::rng::Rng;
     use std::collections::BTreeMap;
 
     fn check_invariants(sketch: &Sketch, exact: &BTreeMap<Vec<u8>, u64>) {
         assert!(sketch.sums.len() <= LEN_MAX);
         let total: u64 = exact.values().sum();
-        assert!(sketch.taken <= total / (LEN_MAX as u64 / 2), "{} of {total}", sketch.taken);
+        assert!(sketch.taken <= total / (num::u64_of(LEN_MAX) / 2), "{} of {total}", sketch.taken);
         for (key, &sum) in exact {
             let kept = sketch.sums.get(key.as_slice()).copied().unwrap_or(0);
             assert!(kept <= sum && kept + sketch.taken >= sum, "{kept} of {sum}");
