@@ -167,7 +167,13 @@ mod tests {
         let expected: BTreeSet<_> = REDIS_DEFAULTS
             .lines()
             .map(|line| line.split_once('\t').unwrap().0)
-            .chain(["aof-load-corrupt-tail-max-size", "dir", "log-format", "metrics-port"])
+            .chain([
+                "aof-load-corrupt-tail-max-size",
+                "dir",
+                "log-format",
+                "metrics-port",
+                "unauthenticated-timeout",
+            ])
             .chain(["commandlog-execution-slower-than", "commandlog-slow-execution-max-len"])
             .chain(["commandlog-request-larger-than", "commandlog-large-request-max-len"])
             .chain(["commandlog-reply-larger-than", "commandlog-large-reply-max-len"])

@@ -251,3 +251,19 @@ fn a_large_argument_counts_before_it_has_come() {
     let bytes = lines.filter_map(|(_, rest)| rest.split(' ').next()?.parse::<usize>().ok());
     assert_eq!(bytes.filter(|&bytes| bytes >= 400_000).count(), 1, "{list}");
 }
+
+#[test]
+fn strangers_stay_for_a_minute() {
+    let mut world = locked();
+    let (stranger, known) = (world.connect(1), world.connect(2));
+    world.send(known, "AUTH pw");
+    world.pass(59_000);
+    assert_eq!(world.closing(stranger), Closing::No);
+    // One that was known is a stranger from then on.
+    assert_eq!(world.send(known, "RESET"), "+RESET|");
+    world.pass(3_000);
+    assert_eq!(world.closing(stranger), Closing::Now);
+    assert_eq!(world.closing(known), Closing::No);
+    world.pass(60_000);
+    assert_eq!(world.closing(known), Closing::Now);
+}

@@ -188,6 +188,14 @@ impl Server {
             tracing::debug!(client = session.id.0, "Closing idle client");
             self.close(session);
         }
+        let patience_s = i64::from(self.config.unauthenticated_timeout);
+        if patience_s > 0
+            && self.trust_of(session) == Trust::Unauthenticated
+            && now.unix_s() - session.stranger_since_s > patience_s
+        {
+            tracing::debug!(client = session.id.0, "Closing a client that has not authenticated");
+            self.close(session);
+        }
     }
 
     /// Closes a client whose unsent replies exceed `client-output-buffer-limit`, or what is kept for

@@ -20,13 +20,16 @@ use crate::command::Server;
 use crate::command::acl::BadUsers;
 use crate::command::host::Facts;
 use crate::command::persist::{Ending, Save, Unsaved};
-use crate::config::{CommandLine, Config, LoadError, Loaded, Reason, ShutdownFlags, Stdin, Text};
+use crate::config::{
+    BindAddress, CommandLine, Config, LoadError, Loaded, Reason, ShutdownFlags, Stdin, Text,
+};
 use crate::node::Node;
 use crate::store::Keyspace;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Waker};
 use std::fmt;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -300,6 +303,7 @@ fn build(
     server.begin_loading(progress, total_bytes);
     rename_commands(&mut server, loaded)?;
     load_users(&mut server)?;
+    warn_if_open(&server);
     let mut reactor = Reactor::new(poll, Node::new(server), Rc::clone(listeners));
     if config.metrics_port != 0 {
         let opened = listen::listen_tcp(&options::metrics(config));
@@ -341,6 +345,25 @@ fn load_users(server: &mut Server) -> Result<(), StartError> {
         Some(_) => LoadError { origin, reason: Reason::Failure(reason) }.into(),
         None => refused(&reason),
     })
+}
+
+/// Says so if anybody who reaches this machine may do everything.
+fn warn_if_open(server: &Server) {
+    let config = &server.config;
+    let is_loopback = |address: &BindAddress| {
+        let host = address.host.to_string();
+        host == "localhost"
+            || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    };
+    let is_reachable =
+        config.port != 0 && (config.bind.is_empty() || !config.bind.iter().all(is_loopback));
+    if is_reachable && !config.protected_mode && server.users.is_open() {
+        tracing::warn!(
+            "WARNING: Redis does not require authentication and is not protected by network \
+             restrictions. Redis will accept connections from any IP address that can reach it. Set \
+             a password (requirepass, ACL SETUSER), or protected-mode yes, or bind to 127.0.0.1."
+        );
+    }
 }
 
 /// Runs the loop until the end; the exit status.

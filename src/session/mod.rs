@@ -230,6 +230,8 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     /// Whether it has authenticated, or needed not to when it connected.
     pub trust: Trust,
+    /// Since when it has been a stranger, if it is one, Unix seconds.
+    pub stranger_since_s: i64,
     /// Who it is: the default user at first. To be changed by [`Session::become_user`].
     pub user: Arc<User>,
     /// Settings.
@@ -298,6 +300,7 @@ impl Session {
             prefix_bytes: 0,
             transaction: None,
             trust: Trust::Unauthenticated,
+            stranger_since_s: now_s,
             user: Arc::clone(user),
             flags,
             reply_mode: ReplyMode::On,

@@ -5,6 +5,8 @@ mod dryrun;
 mod file;
 mod log;
 mod look;
+#[cfg(test)]
+mod property;
 mod sessions;
 mod show;
 #[cfg(test)]

@@ -135,6 +135,7 @@ fn reset(ctx: &mut Context<'_>) -> Outcome {
     session.output.protocol = Protocol::Resp2;
     session.name = Box::default();
     session.trust = ctx.server.initial_trust();
+    session.stranger_since_s = ctx.server.now.unix_s();
     session.become_user(ctx.server.users.default_user());
     session.flags.remove(SessionFlags::NO_EVICT | SessionFlags::NO_TOUCH);
     ctx.server.end_monitor(session);

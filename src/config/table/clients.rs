@@ -47,6 +47,10 @@ Clients {
     /// server lowers this at start and says so.
     "maxclients" maxclients: u32 = 10_000, integer(1, 0xffff_ffff), Then(Trigger::MaxClients), Live;
 
+    /// Seconds that a client may stay connected without authenticating, where that is asked for; 0 is no
+    /// limit.
+    "unauthenticated-timeout" unauthenticated_timeout: u32 = 60, integer(0, INT_MAX), Free, Live;
+
     /// Bytes of requests that may wait unprocessed for one client, before it is disconnected.
     "client-query-buffer-limit" client_query_buffer_limit: usize = 1 << 30, memory(MB, LONG_MAX),
         Free, Live;
