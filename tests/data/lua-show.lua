@@ -9,8 +9,9 @@ local function show(v, depth)
     local keys, parts = {}, {}
     for key in pairs(v) do keys[#keys + 1] = key end
     table.sort(keys, function(a, b)
-        if type(a) == type(b) and (type(a) == 'number' or type(a) == 'string') then return a < b end
-        return type(a) < type(b)
+        if type(a) ~= type(b) then return type(a) < type(b) end
+        if type(a) == 'number' or type(a) == 'string' then return a < b end
+        return show(a, 0) .. show(v[a], 0) < show(b, 0) .. show(v[b], 0)
     end)
     for _, key in ipairs(keys) do
         parts[#parts + 1] = '[' .. show(key, depth + 1) .. ']=' .. show(v[key], depth + 1)

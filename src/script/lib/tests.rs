@@ -120,20 +120,20 @@ fn cve_2018_11218_msgpack_of_any_depth_and_length_ends_in_an_error() {
     for (body, expected) in [
         (
             "return cmsgpack.unpack(string.rep('\\145', 1000000))",
-            "- user_script:29: stack overflow (in function mp_decode_to_lua_array)",
+            "- user_script:30: stack overflow (in function mp_decode_to_lua_array)",
         ),
         (
             "return cmsgpack.unpack(string.rep('\\129\\1', 1000000))",
-            "- user_script:29: stack overflow (too many return values at once; use \
+            "- user_script:30: stack overflow (too many return values at once; use \
              unpack_one or unpack_limit instead.)",
         ),
         (
             "return cmsgpack.unpack('\\221\\255\\255\\255\\255')",
-            "- user_script:29: Missing bytes in input.",
+            "- user_script:30: Missing bytes in input.",
         ),
         (
             "return cmsgpack.unpack('\\219\\255\\255\\255\\255abc')",
-            "- user_script:29: Missing bytes in input.",
+            "- user_script:30: Missing bytes in input.",
         ),
         ("local t = {} for i = 1, 10 do t = {t, t} end return #cmsgpack.pack(t)", "+ 2047"),
     ] {
@@ -151,6 +151,10 @@ fn cve_2018_11219_and_2020_14147_sizes_of_structs_do_not_overflow() {
         ),
         ("return struct.pack('c2147483648', 'a')", "integral size overflow"),
         ("return struct.unpack('I4294967297', 'a')", "integral size overflow"),
+        (
+            "return struct.unpack('!3d', 'abcdefgh', 100)",
+            "bad argument #2 to 'unpack' (data string too short)",
+        ),
         (
             "return struct.unpack('d', 'abcdefgh', -1)",
             "bad argument #2 to 'unpack' (data string too short)",

@@ -57,7 +57,7 @@ unsafe fn unary(state: *mut lua_State, of: fn(u32) -> u32) -> c_int {
     unsafe { push(state, of(argument(state, 1))) }
 }
 
-/// All arguments combined, of which there must be one.
+/// All arguments combined, of which there must be one; the first is read first, and then from the last on.
 ///
 /// # Safety
 /// As for [`argument`].
@@ -65,7 +65,7 @@ unsafe fn fold(state: *mut lua_State, of: fn(u32, u32) -> u32) -> c_int {
     // SAFETY: the caller's.
     unsafe {
         let mut word = argument(state, 1);
-        for index in 2..=ffi::lua_gettop(state) {
+        for index in (2..=ffi::lua_gettop(state)).rev() {
             word = of(word, argument(state, index));
         }
         push(state, word)

@@ -40,6 +40,8 @@ pub(super) enum Field {
     Control,
     /// No option.
     Unknown(u8),
+    /// An alignment that is none. It is told when its turn comes: what is in front of it may be wrong, too.
+    BadAlignment(FormatError),
 }
 
 impl Field {
@@ -50,7 +52,7 @@ impl Field {
             Field::Float => 4,
             Field::Double => 8,
             Field::Pad => 1,
-            Field::Text | Field::Control | Field::Unknown(_) => 0,
+            Field::Text | Field::Control | Field::Unknown(_) | Field::BadAlignment(_) => 0,
         }
     }
 }
@@ -122,16 +124,16 @@ impl<'a> Format<'a> {
             b' ' => Field::Control,
             b'<' => self.set_order(Order::Little),
             b'>' => self.set_order(Order::Big),
-            b'!' => {
-                self.align_max = match self.number()? {
-                    Some(align) if !align.is_power_of_two() => {
-                        return Err(FormatError::Alignment(align));
-                    }
-                    Some(align) => num::usize_of_u32(align),
-                    None => ALIGN_DEFAULT,
-                };
-                Field::Control
-            }
+            b'!' => match self.number() {
+                Err(error) => Field::BadAlignment(error),
+                Ok(Some(align)) if !align.is_power_of_two() => {
+                    Field::BadAlignment(FormatError::Alignment(align))
+                }
+                Ok(align) => {
+                    self.align_max = align.map_or(ALIGN_DEFAULT, num::usize_of_u32);
+                    Field::Control
+                }
+            },
             unknown => Field::Unknown(unknown),
         }))
     }
@@ -166,7 +168,12 @@ impl<'a> Format<'a> {
     pub(super) fn padding(&self, field: Field, position: usize) -> usize {
         let size = match field {
             Field::Integer(..) | Field::Float | Field::Double => field.size(),
-            Field::Chars(_) | Field::Text | Field::Pad | Field::Control | Field::Unknown(_) => 0,
+            Field::Chars(_)
+            | Field::Text
+            | Field::Pad
+            | Field::Control
+            | Field::Unknown(_)
+            | Field::BadAlignment(_) => 0,
         };
         let align = size.min(self.align_max);
         if align <= 1 {
@@ -187,7 +194,13 @@ mod tests {
 
     fn message(text: &[u8]) -> String {
         let mut out = Vec::new();
-        fields(text).unwrap_err().write(&mut out);
+        match fields(text) {
+            Err(error) => error.write(&mut out),
+            Ok(fields) => match fields[..] {
+                [Field::BadAlignment(error), ..] => error.write(&mut out),
+                _ => panic!("{fields:?}"),
+            },
+        }
         String::from_utf8(out).unwrap()
     }
 

@@ -69,6 +69,7 @@ unsafe extern "C-unwind" fn pack(state: *mut lua_State) -> c_int {
             match field {
                 Field::Control => {}
                 Field::Unknown(option) => raise_unknown(state, option, out),
+                Field::BadAlignment(error) => raise_format_error(state, error, out),
                 Field::Pad => out.push(0),
                 Field::Integer(size, _) => {
                     let n = ffi::luaL_checknumber(state, argument);
@@ -139,6 +140,7 @@ unsafe extern "C-unwind" fn unpack(state: *mut lua_State) -> c_int {
             position += match field {
                 Field::Control | Field::Pad => bytes.len(),
                 Field::Unknown(option) => raise_unknown(state, option, out),
+                Field::BadAlignment(error) => raise_format_error(state, error, out),
                 Field::Integer(..) | Field::Float | Field::Double => {
                     results += 1;
                     ffi::lua_pushnumber(state, number(field, bytes, format.order));
@@ -181,7 +183,12 @@ fn number(field: Field, bytes: &[u8], order: Order) -> f64 {
         Field::Integer(_, sign) => numbers::read_integer(bytes, order, sign),
         Field::Float => numbers::read_float(bytes, order).unwrap_or(0.0),
         Field::Double => numbers::read_double(bytes, order).unwrap_or(0.0),
-        Field::Chars(_) | Field::Text | Field::Pad | Field::Control | Field::Unknown(_) => 0.0,
+        Field::Chars(_)
+        | Field::Text
+        | Field::Pad
+        | Field::Control
+        | Field::Unknown(_)
+        | Field::BadAlignment(_) => 0.0,
     }
 }
 
@@ -199,6 +206,7 @@ unsafe extern "C-unwind" fn size(state: *mut lua_State) -> c_int {
                 Field::Unknown(option) if !option.is_ascii_alphanumeric() => {
                     raise_unknown(state, option, out);
                 }
+                Field::BadAlignment(error) => raise_format_error(state, error, out),
                 Field::Unknown(_)
                 | Field::Integer(..)
                 | Field::Float
