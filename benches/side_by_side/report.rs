@@ -270,7 +270,8 @@ pub(crate) fn tail(options: &Options, servers: &[Server], rows: &[tail::Row]) ->
         "## Small GETs beside large things\n\n\
          Microseconds from when a GET was due until its reply was there. {} clients send {} GETs of \
          3 bytes a second in all, each at a time fixed beforehand whether the last has its reply or \
-         not. The servers have core {} with all their threads, the client core {}. Values that go \
+         not. The servers have core {} with all their threads, the client core {}; it and the \
+         servers' main threads go before other programs (`chrt -f`). Values that go \
          have {} elements; one goes in each load of half a second, 5,000 GETs. Median of {} rounds, \
          the servers in turn within each load.\n\n{}",
         open_loop::CLIENTS,

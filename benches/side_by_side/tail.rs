@@ -180,6 +180,7 @@ pub(crate) fn measure(options: &Options, servers: &[Server]) -> Result<Vec<Row>,
         eprintln!("filling {}", server.title);
         daemons.push(prepare(options, server)?);
     }
+    open_loop::go_first(std::process::id());
     let mut rows = Vec::new();
     for beside in &all {
         rows.extend(rows_of(&beside.title(), beside.figures(), servers.len()));
@@ -204,6 +205,7 @@ pub(crate) fn measure(options: &Options, servers: &[Server]) -> Result<Vec<Row>,
     for daemon in daemons {
         daemon.stop()?;
     }
+    open_loop::go_with_the_others(std::process::id());
     Ok(rows)
 }
 
@@ -241,6 +243,7 @@ fn prepare(options: &Options, server: &Server) -> Result<Daemon, Failure> {
     for value in VALUES {
         client.fill(options.keys, value.put)?;
     }
+    open_loop::go_first(daemon.pid());
     Ok(daemon)
 }
 
@@ -251,6 +254,7 @@ pub(crate) fn measure_defragmentation(
 ) -> Result<Vec<Row>, Failure> {
     const BESIDE: &str = "active defragmentation";
     let mut rows = rows_of(BESIDE, &[P50, P99, P999, LONGEST], servers.len());
+    open_loop::go_first(std::process::id());
     for round in 1..=options.repeats {
         for (index, server) in servers.iter().enumerate() {
             eprintln!("defragmentation round {round}/{} {}", options.repeats, server.title);
@@ -269,6 +273,7 @@ pub(crate) fn measure_defragmentation(
                 }
                 Err(failure) => return Err(failure),
             }
+            open_loop::go_first(daemon.pid());
             let length = Duration::from_millis(DEFRAGMENTING_MS);
             let load = Load { rate: RATE, length, disturbances: Vec::new() };
             let latencies = open_loop::run(daemon.address(), &load)?;
@@ -279,6 +284,7 @@ pub(crate) fn measure_defragmentation(
             daemon.stop()?;
         }
     }
+    open_loop::go_with_the_others(std::process::id());
     Ok(rows)
 }
 

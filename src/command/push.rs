@@ -9,11 +9,16 @@ use crate::pubsub::Message;
 use crate::resp::{Output, Protocol};
 use crate::session::{ClientId, Closing, Ledger, Session, SessionFlags, Sessions};
 use bytes::Bytes;
+use std::collections::VecDeque;
 
 /// What is pushed to clients that are out of their places, to be sent behind their replies.
 #[derive(Debug, Default)]
 pub struct Pushes {
     waiting: Vec<(usize, Waiting)>,
+    /// Clients that have something to be sent and no reply among it, in the order in which they got it.
+    written_next: VecDeque<usize>,
+    /// Whether somebody has so much to be sent that all are to be written.
+    is_urgent: bool,
 }
 
 /// Something that is pushed. The protocol of who gets it is not known yet.
@@ -25,7 +30,43 @@ enum Waiting {
     Invalidation(Invalidation),
 }
 
+/// At least so many clients are sent their pushes in a turn.
+const WRITES_PER_TURN: usize = 8;
+/// After so many turns at most all were.
+const TURNS_MAX: usize = 8;
+/// Whoever has so many bytes to be sent does not wait for the next turn, nor do the others.
+const URGENT_BYTES: u64 = 16 * 1024;
+
 impl Pushes {
+    /// Lists a client with something to be sent; `place` is its own.
+    fn queue(&mut self, session: &mut Session, place: usize) {
+        if !session.is_queued_for_write && !session.is_queued_for_push {
+            session.is_queued_for_push = true;
+            self.written_next.push_back(place);
+        }
+    }
+
+    /// Whether somebody is to be sent a push.
+    #[inline]
+    pub fn has_unwritten(&self) -> bool {
+        !self.written_next.is_empty()
+    }
+
+    /// How many clients are to be written now. What is published meanwhile goes to the others in the same
+    /// write: a publisher that does not wait for the subscribers costs less than a write for each message.
+    pub fn turn_len(&mut self) -> usize {
+        let all = self.written_next.len();
+        match std::mem::take(&mut self.is_urgent) {
+            true => all,
+            false => all.min(WRITES_PER_TURN.max(all / TURNS_MAX)),
+        }
+    }
+
+    /// The next client to be written. It may have been written or have left meanwhile.
+    pub fn take_next(&mut self) -> Option<usize> {
+        self.written_next.pop_front()
+    }
+
     /// Whether nothing waits.
     #[inline]
     pub const fn is_empty(&self) -> bool {
@@ -114,7 +155,8 @@ struct Post<'a> {
     sessions: &'a mut Sessions,
     pushes: &'a mut Pushes,
     ledger: &'a mut Ledger,
-    writable: &'a mut Vec<usize>,
+    /// See [`URGENT_BYTES`]; less if limits are low, so that nobody exceeds one by waiting.
+    urgent_bytes: u64,
     /// Clients with so many bytes to be sent are to be looked at.
     suspicious_bytes: u64,
     /// Those that have as many.
@@ -129,15 +171,18 @@ impl Post<'_> {
             return self.pushes.waiting.push((place, Waiting::Message(bytes)));
         };
         let bytes = message.bytes(session.output.protocol);
-        if append(session, bytes) == WasEmpty::Yes && !session.is_queued_for_write {
-            session.is_queued_for_write = true;
-            self.writable.push(place);
+        if append(session, bytes) == WasEmpty::Yes {
+            self.pushes.queue(session, place);
         }
         if self.ledger.is_kept() && session.closing != Closing::Now {
             self.ledger.note(session); // who takes too much goes when the client that pushes is done
         }
-        if num::u64_of(session.output.pending_bytes()) >= self.suspicious_bytes {
-            self.suspects.push(place);
+        let pending_bytes = num::u64_of(session.output.pending_bytes());
+        if pending_bytes >= self.urgent_bytes {
+            self.pushes.is_urgent = true;
+            if pending_bytes >= self.suspicious_bytes {
+                self.suspects.push(place);
+            }
         }
     }
 }
@@ -167,9 +212,10 @@ impl Server {
             known.min().unwrap_or(u64::MAX)
         });
         let suspicious_bytes = thresholds[0].min(thresholds[1]);
-        let Self { sessions, pushes, ledger, writable, hub, .. } = self;
+        let urgent_bytes = URGENT_BYTES.min(suspicious_bytes / 4);
+        let Self { sessions, pushes, ledger, hub, .. } = self;
         let suspects = Vec::new();
-        (Post { sessions, pushes, ledger, writable, suspicious_bytes, suspects }, hub)
+        (Post { sessions, pushes, ledger, urgent_bytes, suspicious_bytes, suspects }, hub)
     }
 
     /// Sends a message to all who listen to a channel; returns how many times it did.
@@ -227,8 +273,10 @@ impl Server {
             if session.output.is_empty() {
                 self.take_buffer_back(&mut session);
             } else if was_empty {
-                self.queue_write(&mut session);
+                self.pushes.queue(&mut session, place);
             }
+            let pending_bytes = num::u64_of(session.output.pending_bytes());
+            self.pushes.is_urgent |= pending_bytes >= URGENT_BYTES;
             self.check_output_limit(&mut session);
         }
         self.sessions.put(session);

@@ -191,9 +191,14 @@ impl Reactor {
             // What is still in the sockets will not be executed.
             self.refuse_all();
             self.flush();
+            self.write_pushes(usize::MAX);
             return Ok(Turn::Shutdown);
         }
         self.flush();
+        if self.node.server.pushes.has_unwritten() {
+            let most = self.node.server.pushes.turn_len();
+            self.write_pushes(most);
+        }
         let wait = self.wait(node_wait_ms);
         watchdog::turn_ends();
         let polled = self.poll.poll(events, Some(wait));
@@ -233,7 +238,8 @@ impl Reactor {
 
     /// How long there is nothing to do unless a socket changes.
     fn wait(&self, node_wait_ms: u64) -> Duration {
-        if !self.unread.is_empty() || !self.unwritten.is_empty() {
+        let has_pushes = self.node.server.pushes.has_unwritten();
+        if has_pushes || !self.unread.is_empty() || !self.unwritten.is_empty() {
             return Duration::ZERO;
         }
         let now_ms = self.woken.mono_ms();
@@ -533,6 +539,21 @@ impl Reactor {
         }
     }
 
+    /// Writes what was pushed to so many clients. Replies are written before that, and what comes in
+    /// meanwhile is executed before the others are written.
+    fn write_pushes(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(index) = self.node.server.pushes.take_next() else { break };
+            let session = self.node.server.sessions.get(index);
+            if session.is_some_and(|session| session.is_queued_for_push) {
+                self.write(index);
+            }
+        }
+        if !self.node.server.doomed.is_empty() {
+            self.close_doomed();
+        }
+    }
+
     #[cold]
     fn close_doomed(&mut self) {
         for index in std::mem::take(&mut self.node.server.doomed) {
@@ -557,6 +578,7 @@ impl Reactor {
         }
         let Some(session) = self.node.server.sessions.get_mut(index) else { return };
         session.is_queued_for_write = false;
+        session.is_queued_for_push = false;
         let mut written = 0;
         while !session.output.is_empty() {
             if written >= WRITE_BYTES_PER_TURN {

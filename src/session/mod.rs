@@ -270,6 +270,8 @@ pub struct Session {
     pub counted: Counted,
     /// Whether it is already listed as having output to send.
     pub is_queued_for_write: bool,
+    /// Whether it is listed among the clients whose pushes are to be written.
+    pub is_queued_for_push: bool,
 }
 
 impl Session {
@@ -320,6 +322,7 @@ impl Session {
             soft_limit_since_s: None,
             counted: Counted::default(),
             is_queued_for_write: false,
+            is_queued_for_push: false,
         }
     }
 

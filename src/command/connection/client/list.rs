@@ -197,7 +197,8 @@ impl<'a> View<'a> {
             Protocol::Resp3 => 3,
         };
         let command = if session.last_command.is_empty() { "NULL" } else { session.last_command };
-        let is_stuck = !is_me && !output.is_empty() && !session.is_queued_for_write;
+        let is_queued = session.is_queued_for_write || session.is_queued_for_push;
+        let is_stuck = !is_me && !output.is_empty() && !is_queued;
         text.push_str(&format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
              ssub={} multi={} watch={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} \
