@@ -10,6 +10,7 @@
 //! * `@t N`: N milliseconds pass;
 //! * `@c N`: from now on bytes arrive N at a time (0: all at once);
 //! * `@w N`: sockets take N bytes at a time (0: all);
+//! * `@d N`: values are moved in memory, in N steps or a few more, wherever the last such line left off;
 //! * `@r WORDS`: these bytes are sent as they are, one word behind the other;
 //! * `@f`: files and settings of the machine begin to fail, or cease to.
 //!
@@ -35,6 +36,10 @@ const LINES_MAX: usize = 200;
 const CLIENTS: usize = 4;
 /// `DEBUG POPULATE` may ask for this much.
 const POPULATE_MAX: u64 = 2000;
+/// `@d` may ask for so many steps.
+const DEFRAGMENTING_STEPS_MAX: u64 = 1000;
+/// Values of more elements are moved in steps of their own: few, so that scripts have such values.
+const DEFRAGMENTED_AT_ONCE: usize = 4;
 /// Longest time that passes at once, milliseconds.
 const PASS_MAX_MS: u64 = 1 << 40;
 
@@ -124,9 +129,21 @@ impl Bench {
                 let words = quote::split_args(rest).unwrap_or_default();
                 self.pending.extend(words.concat());
             }
+            b'd' => self.defragment(number()),
             b'f' => self.failing.set(!self.failing.get()),
             _ => {}
         }
+    }
+
+    /// Moves some of what is in memory, as active defragmentation does between commands. The mover of a
+    /// fuzzer moves every block and leaves rubbish where it was; elsewhere nothing is moved.
+    fn defragment(&mut self, steps: u64) {
+        let Server { keyspace, host, .. } = &mut self.node.server;
+        let mut left = steps.min(DEFRAGMENTING_STEPS_MAX);
+        keyspace.defragment(host.relocator(), DEFRAGMENTED_AT_ONCE, || {
+            left = left.saturating_sub(1);
+            left == 0
+        });
     }
 
     /// Adds a line to what is sent next.
@@ -197,6 +214,9 @@ impl Bench {
         for index in std::mem::take(&mut self.node.server.writable) {
             self.write(index);
         }
+        while let Some(index) = self.node.server.pushes.take_next() {
+            self.write(index);
+        }
         for index in std::mem::take(&mut self.node.server.doomed) {
             self.disconnect(index);
         }
@@ -205,6 +225,7 @@ impl Bench {
     fn write(&mut self, index: usize) {
         let Some(session) = self.node.server.sessions.get_mut(index) else { return };
         session.is_queued_for_write = false;
+        session.is_queued_for_push = false;
         let client = self.clients.iter().position(|place| *place == Some(index));
         let received = &mut self.received[client.expect("a session belongs to a client")];
         let least = 1 + session.output.pending_bytes() / 100;
