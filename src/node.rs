@@ -41,23 +41,81 @@ const FREED_AT_ONCE_BYTES: usize = 1024 * 1024;
 pub struct Node {
     /// The state.
     pub server: Server,
-    /// Batches that are not in use, kept for their allocations.
-    batches: Vec<Batch>,
-    /// Empty between two calls, kept for its allocation.
-    ahead: Vec<Option<Parsed>>,
+    tools: Tools,
     timers: timers::Timers,
+}
+
+/// What executing needs besides the server; kept for its allocations.
+#[derive(Debug, Default)]
+pub struct Tools {
+    /// Batches that are not in use.
+    batches: Vec<Batch>,
+    /// Empty between two calls.
+    ahead: Vec<Option<Parsed>>,
+}
+
+/// The server at work for its clients. A [`Node`] works at its own desk; while a script takes long, other
+/// clients are served at another one.
+#[derive(Debug)]
+pub struct Desk<'a> {
+    /// The state.
+    pub server: &'a mut Server,
+    /// See there.
+    pub tools: &'a mut Tools,
 }
 
 impl Node {
     /// A node around a server.
     pub fn new(server: Server) -> Self {
-        let (batches, ahead) = (Vec::new(), Vec::new());
-        Self { server, batches, ahead, timers: timers::Timers::default() }
+        Self { server, tools: Tools::default(), timers: timers::Timers::default() }
     }
 
+    /// Where clients are served.
+    #[inline]
+    pub const fn desk(&mut self) -> Desk<'_> {
+        Desk { server: &mut self.server, tools: &mut self.tools }
+    }
+
+    /// See [`Desk::connected`].
+    pub fn connected(&mut self, peer: Endpoint, local: Endpoint, descriptor: i32) -> usize {
+        self.desk().connected(peer, local, descriptor)
+    }
+
+    /// See [`Desk::disconnected`].
+    pub fn disconnected(&mut self, index: usize) {
+        self.desk().disconnected(index);
+    }
+
+    /// See [`Desk::input`].
+    pub fn input(&mut self, now: Now, index: usize, buf: &[u8]) {
+        self.desk().input(now, index, buf);
+    }
+
+    /// See [`Desk::input_all`].
+    pub fn input_all(&mut self, now: Now, buf: &[u8], received: &[Received]) {
+        self.desk().input_all(now, buf, received);
+    }
+
+    /// See [`Desk::note_input`].
+    pub fn note_input(&mut self, now: Now, index: usize) {
+        self.desk().note_input(now, index);
+    }
+
+    /// See [`Desk::check_output`].
+    pub fn check_output(&mut self, index: usize) {
+        self.desk().check_output(index);
+    }
+
+    /// See [`Desk::take_tail`].
+    pub fn take_tail(&mut self, index: usize) -> Vec<u8> {
+        self.desk().take_tail(index)
+    }
+}
+
+impl Desk<'_> {
     /// Adds a client and returns its place.
     pub fn connected(&mut self, peer: Endpoint, local: Endpoint, descriptor: i32) -> usize {
-        let server = &mut self.server;
+        let server = &mut *self.server;
         server.stats.connections += 1;
         let id = server.sessions.next_id();
         let user = server.users.default_user();
@@ -72,10 +130,10 @@ impl Node {
         let Some(mut session) = self.server.sessions.remove(index) else { return };
         self.server.ledger.forget(&mut session);
         self.server.end_wait(&mut session);
-        pubsub::unsubscribe_from_all(&mut self.server, &mut session);
+        pubsub::unsubscribe_from_all(self.server, &mut session);
         self.server.end_monitor(&mut session);
-        transaction::drop_transaction(&mut self.server, &mut session);
-        tracking::disable(&mut self.server, &mut session);
+        transaction::drop_transaction(self.server, &mut session);
+        tracking::disable(self.server, &mut session);
         if session.flags.contains(SessionFlags::PAUSED) {
             self.server.paused.retain(|&paused| paused != index);
             self.server.resumable.retain(|&resumable| resumable != index);
@@ -190,9 +248,9 @@ impl Node {
                 Some(Parsed { batch, ended, .. }) => (batch, ended),
                 None => self.parse(session, buf, at),
             };
-            batch.prefetch_members(&self.server, session.db, buf);
+            batch.prefetch_members(self.server, session.db, buf);
             let stopped_at = self.execute(session, buf, &batch);
-            self.batches.push(batch);
+            self.tools.batches.push(batch);
             if let Some(from) = stopped_at {
                 session.tail.extend_from_slice(&buf[from..]);
                 return;
@@ -234,11 +292,11 @@ impl Node {
             Trust::Authenticated => batch::COMMANDS_MAX,
             Trust::Unauthenticated => 1,
         };
-        let mut batch = self.batches.pop().unwrap_or_default();
-        let ended = batch.fill(&self.server, buf, at, self.limits(session), most);
+        let mut batch = self.tools.batches.pop().unwrap_or_default();
+        let ended = batch.fill(self.server, buf, at, self.limits(session), most);
         if batch.has_several_keys() {
-            batch.prefetch_buckets(&self.server, session.db);
-            batch.prefetch_entries(&self.server, session.db);
+            batch.prefetch_buckets(self.server, session.db);
+            batch.prefetch_entries(self.server, session.db);
         }
         (batch, ended)
     }
@@ -252,7 +310,7 @@ impl Node {
             let args = Args::new(buf, batch.spans_of(item), &[]);
             let hashes = KeyHashes { hashes: batch.hashes_of(item), range: item.keys };
             let (flow, ended) =
-                dispatch::execute(&mut self.server, session, args, item.id, hashes, tick);
+                dispatch::execute(self.server, session, args, item.id, hashes, tick);
             tick = ended;
             match flow {
                 Flow::Done => {}
@@ -306,7 +364,7 @@ impl Node {
         let view = args.as_args();
         let found = self.server.commands.find(view.at(0));
         let hashes = KeyHashes::default();
-        let (flow, _) = dispatch::execute(&mut self.server, session, view, found, hashes, tick);
+        let (flow, _) = dispatch::execute(self.server, session, view, found, hashes, tick);
         if flow == Flow::Held {
             session.held = Some(args);
             self.hold(session);

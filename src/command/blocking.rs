@@ -6,6 +6,7 @@
 
 use super::context::Context;
 use super::dispatch::{self, Served};
+use super::persist::Conditions;
 use super::server::Server;
 use super::{Error, Outcome};
 use crate::base::long_double::LongDouble;
@@ -136,6 +137,9 @@ impl Server {
     /// makes ready in turn.
     #[cold]
     pub fn serve_waiting(&mut self) {
+        if self.conditions.contains(Conditions::BUSY) {
+            return; // not in the midst of what a script does
+        }
         while self.keyspace.awaited.has_ready() {
             for (db, key) in self.keyspace.awaited.take_ready() {
                 self.serve_waiting_for(db, &key);

@@ -6,6 +6,7 @@ use super::error::printed;
 use super::events;
 use super::eviction::Room;
 use super::observe::{self, Attempt, Seen};
+use super::persist::Conditions;
 use super::server::{PauseKind, Server};
 use super::spec::Flags;
 use super::table::{CommandId, CommandTable, Registered};
@@ -372,7 +373,7 @@ fn check(server: &mut Server, session: &mut Session, id: CommandId, args: &Args<
     if session.flags.intersects(SessionFlags::RESTRICTED | SessionFlags::SUBSCRIBED) {
         check_client(server, session, id, args)?;
     }
-    if server.config.maxmemory > 0 {
+    if server.config.maxmemory > 0 && !server.conditions.contains(Conditions::BUSY) {
         let room = server.make_room();
         if !server.pushes.is_empty() {
             server.send_pushes(session); // that a key it reads was evicted comes before the reply

@@ -190,6 +190,15 @@ impl Effects {
         }
     }
 
+    /// Forgets what the unit has recorded so far: the server ends in its midst.
+    pub fn forget_unit(&mut self) {
+        if self.unit.depth > 0 {
+            self.bytes.truncate(self.unit.start);
+            self.unit.commands = 0;
+            self.db = None;
+        }
+    }
+
     /// Leaves the commands of the unit, if no other unit is around it, without MULTI and EXEC.
     fn loosen(&mut self) {
         if self.unit.depth == 1 {

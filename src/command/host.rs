@@ -3,7 +3,7 @@
 //! The operating system's side is in `os/`; tests and the simulator bring their own.
 
 use super::persist::Loaded;
-use super::server::Now;
+use super::server::{Now, Server};
 use crate::config::Config;
 use crate::ds::relocate::Relocator;
 use crate::persist::Progress;
@@ -267,6 +267,14 @@ pub trait AppendOnlyFile: Debug {
     fn take_delays(&mut self) -> Vec<LogDelay>;
     /// Waits before each write, microseconds (DEBUG AOF-FLUSH-SLEEP).
     fn set_write_delay(&mut self, micros: u64);
+}
+
+/// Who can serve clients while the one that is being served waits for a script.
+pub trait Bystander: Debug {
+    /// Serves other clients for a moment, if there is something to do.
+    fn serve(self: Box<Self>, server: &mut Server) -> Box<dyn Bystander>;
+    /// Itself, for who knows what it is.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 /// The machine.

@@ -3,6 +3,7 @@
 
 use super::replay::ReplayError;
 use crate::base::quote;
+use crate::persist::rdb::{self, Verify};
 use crate::resp::Args;
 use bytes::Bytes;
 
@@ -41,6 +42,16 @@ impl Libraries {
             3 if is(1, "delete") => self.delete(args.at(2))?,
             2 if is(1, "flush") => self.sources.clear(),
             3 if is(1, "flush") && (is(2, "async") || is(2, "sync")) => self.sources.clear(),
+            3 | 4 if is(1, "restore") => {
+                let existing = if is(3, "replace") { Existing::Replace } else { Existing::Refuse };
+                if is(3, "flush") {
+                    self.sources.clear();
+                }
+                let sources = rdb::restore_libraries(args.at(2), Verify::Checksum);
+                for source in sources.map_err(|_| failed("Bad payload"))? {
+                    self.load(&source, existing)?;
+                }
+            }
             _ => {
                 let subcommand = args.from(1).next().unwrap_or_default();
                 return Err(failed(&format!(

@@ -4,7 +4,7 @@ use super::buffers::ReplyBuffers;
 use super::defrag::Defragmentation;
 use super::effects::Effects;
 use super::eviction::Eviction;
-use super::host::Host;
+use super::host::{Bystander, Host};
 use super::latency::LatencyMonitor;
 use super::observe::{Attention, CommandLogs, Hotkeys, Interest, Monitors};
 use super::persist::{Conditions, Persistence};
@@ -112,6 +112,8 @@ pub struct Server {
     pub effects: Effects,
     /// Scripts and functions.
     pub scripting: Scripting,
+    /// Who serves other clients while a script takes long; nobody in tests.
+    pub bystander: Option<Box<dyn Bystander>>,
     /// How `maxmemory` is kept.
     pub eviction: Eviction,
     /// How values are moved together in memory.
@@ -253,6 +255,7 @@ impl Server {
             pushes: Pushes::default(),
             effects: Effects::default(),
             scripting: Scripting::default(),
+            bystander: None,
             eviction: Eviction::default(),
             defragmentation: Defragmentation::default(),
             stats: Stats::default(),

@@ -4,7 +4,7 @@
 //! A client that waits for each reply sends one command at a time, and its key is seldom in the cache.
 //! With many such clients the waits for memory overlap like those of one client's pipeline.
 
-use super::Node;
+use super::Desk;
 use super::batch::{self, Batch, Ended};
 use crate::command::server::Now;
 use crate::resp::parse::Trust;
@@ -28,18 +28,18 @@ pub(super) struct Parsed {
     db: usize,
 }
 
-impl Node {
-    /// As [`Node::input`], for several clients in order; none of them is there twice.
+impl Desk<'_> {
+    /// As [`Desk::input`], for several clients in order; none of them is there twice.
     pub fn input_all(&mut self, now: Now, buf: &[u8], received: &[Received]) {
         let mut rest = received;
         while !rest.is_empty() {
-            let mut parsed = std::mem::take(&mut self.ahead);
+            let mut parsed = std::mem::take(&mut self.tools.ahead);
             self.parse_ahead(buf, rest, &mut parsed);
             let (group, others) = rest.split_at(parsed.len());
             for (Received { client, bytes }, parsed) in group.iter().zip(parsed.drain(..)) {
                 self.input_parsed(now, *client, &buf[bytes.clone()], parsed);
             }
-            self.ahead = parsed; // keep the allocation
+            self.tools.ahead = parsed; // keep the allocation
             rest = others;
         }
     }
@@ -60,7 +60,7 @@ impl Node {
             return; // nothing would happen between loading and use
         }
         for one in parsed.iter_mut().flatten() {
-            one.batch.prefetch_entries(&self.server, one.db);
+            one.batch.prefetch_entries(self.server, one.db);
         }
     }
 
@@ -68,7 +68,7 @@ impl Node {
     /// ordinary client at the start of a command.
     #[inline]
     fn parse_one(&mut self, client: usize, bytes: &[u8]) -> Option<Parsed> {
-        let server = &self.server;
+        let server = &*self.server;
         let session = server.sessions.get(client)?;
         let is_plain = session.closing == Closing::No
             && session.assembly.is_none()
@@ -78,7 +78,7 @@ impl Node {
             return None;
         }
         let (db, limits) = (session.db, self.limits(session));
-        let mut batch = self.batches.pop().unwrap_or_default();
+        let mut batch = self.tools.batches.pop().unwrap_or_default();
         let ended = batch.fill(server, bytes, 0, limits, batch::COMMANDS_MAX);
         batch.prefetch_buckets(server, db);
         Some(Parsed { batch, ended, db })
@@ -87,6 +87,7 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Node;
     use super::*;
     use crate::base::rng::Rng;
     use crate::command::testing::Bench;

@@ -124,7 +124,7 @@ impl Node {
         }
         if over && !self.server.paused.is_empty() {
             for index in std::mem::take(&mut self.server.paused) {
-                self.resume(now, index);
+                self.desk().resume(now, index);
             }
         }
     }

@@ -20,7 +20,7 @@ impl Node {
     pub(super) fn resume_served(&mut self, now: Now) {
         while !self.server.resumable.is_empty() {
             for index in std::mem::take(&mut self.server.resumable) {
-                self.resume(now, index);
+                self.desk().resume(now, index);
             }
         }
     }

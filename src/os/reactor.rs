@@ -5,6 +5,7 @@
 //! one write. Nothing is polled: the wait ends when a socket changes or the next timer is due.
 
 mod accept;
+mod bystander;
 
 use super::clock;
 use super::errno;
@@ -15,13 +16,14 @@ use super::stream::Stream;
 use super::watchdog;
 use crate::base::num;
 use crate::command::server::Now;
-use crate::node::{Node, Received};
+use crate::node::{Desk, Node, Received};
 use crate::resp::parse;
 use crate::session::Closing;
 use accept::Supply;
 use mio::{Events, Poll, Token};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -78,8 +80,41 @@ struct Connection {
 /// The event loop.
 #[derive(Debug)]
 pub struct Reactor {
-    poll: Poll,
     node: Node,
+    io: Lent,
+}
+
+/// The reactor at work. It works for one client at a time; while a script takes long, others are served
+/// from within ([`Io`] is then the server's bystander).
+#[derive(Debug)]
+struct Service<'a> {
+    node: Desk<'a>,
+    io: &'a mut Lent,
+}
+
+/// The connections, which are the server's while it executes commands.
+#[derive(Debug)]
+struct Lent(Option<Box<Io>>);
+
+impl Deref for Lent {
+    type Target = Io;
+    #[inline]
+    fn deref(&self) -> &Io {
+        self.0.as_deref().expect("it is given back after each piece of work")
+    }
+}
+
+impl DerefMut for Lent {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Io {
+        self.0.as_deref_mut().expect("it is given back after each piece of work")
+    }
+}
+
+/// Sockets, what came from them, and what is left to do with them.
+#[derive(Debug)]
+struct Io {
+    poll: Poll,
     listeners: Listeners,
     connections: Vec<Option<Connection>>,
     /// Where input is read into: what was received and not handed on yet, then room for one more read.
@@ -102,6 +137,14 @@ pub struct Reactor {
     woken_tick: u64,
     /// When the clock that times commands is to be compared with the system's again.
     resync_at_ns: u64,
+    /// While commands are executed: the clients whose input they are, in order.
+    handed_on: Vec<usize>,
+    /// Whether this is within a command, whose client and those behind it are not to be served.
+    is_within: bool,
+    /// Whether a signal arrived while a script ran.
+    was_signalled: bool,
+    /// What serving others from within a script needs.
+    spare: bystander::Spare,
 }
 
 /// Why the loop ended.
@@ -138,12 +181,11 @@ pub fn now() -> Now {
 impl Reactor {
     /// A loop around a node. The listeners are registered already.
     pub fn new(poll: Poll, node: Node, listeners: Listeners) -> Self {
-        Self {
+        let io = Io {
             poll,
-            node,
             listeners,
             connections: Vec::new(),
-            buffer: vec![0; GATHERED_BYTES_MAX + TAIL_BYTES_MAX + READ_BYTES].into_boxed_slice(),
+            buffer: Self::new_buffer(),
             received: Vec::with_capacity(CLIENTS_GATHERED_MAX),
             unread: Vec::new(),
             unwritten: Vec::new(),
@@ -154,7 +196,12 @@ impl Reactor {
             woken: now(),
             woken_tick: clock::ticks(),
             resync_at_ns: 0,
-        }
+            handed_on: Vec::new(),
+            is_within: false,
+            was_signalled: false,
+            spare: bystander::Spare::default(),
+        };
+        Self { node, io: Lent(Some(Box::new(io))) }
     }
 
     /// Serves metrics with these listeners, which are not registered yet.
@@ -162,7 +209,8 @@ impl Reactor {
     /// # Errors
     /// The system does not tell of their connections.
     pub fn serve_metrics(&mut self, listeners: Vec<Listener>) -> io::Result<()> {
-        self.metrics = Metrics::new(listeners, self.poll.registry(), TOKEN_METRICS_MIN)?;
+        let io = &mut *self.io;
+        io.metrics = Metrics::new(listeners, io.poll.registry(), TOKEN_METRICS_MIN)?;
         Ok(())
     }
 
@@ -185,66 +233,115 @@ impl Reactor {
         }
     }
 
+    /// Room for what is gathered, a tail and a read.
+    fn new_buffer() -> Box<[u8]> {
+        vec![0; GATHERED_BYTES_MAX + TAIL_BYTES_MAX + READ_BYTES].into_boxed_slice()
+    }
+
+    /// The reactor at work.
+    const fn service(&mut self) -> Service<'_> {
+        Service { node: self.node.desk(), io: &mut self.io }
+    }
+
+    /// Does what is due; after how many milliseconds there is more.
+    fn tick(&mut self) -> u64 {
+        let now = self.io.now();
+        self.io.lend_to(&mut self.node.server);
+        let wait_ms = self.node.tick(now);
+        self.io.take_back(&mut self.node.server);
+        wait_ms
+    }
+
     fn turn(&mut self, events: &mut Events) -> io::Result<Turn> {
-        let node_wait_ms = self.node.tick(self.now());
-        if self.node.server.shutdown.is_some() {
+        let node_wait_ms = self.tick();
+        let mut service = self.service();
+        if service.node.server.shutdown.is_some() {
             // What is still in the sockets will not be executed.
-            self.refuse_all();
-            self.flush();
-            self.write_pushes(usize::MAX);
+            service.refuse_all();
+            service.flush();
+            service.write_pushes(usize::MAX);
             return Ok(Turn::Shutdown);
         }
-        self.flush();
-        if self.node.server.pushes.has_unwritten() {
-            let most = self.node.server.pushes.turn_len();
-            self.write_pushes(most);
+        service.flush();
+        if service.node.server.pushes.has_unwritten() {
+            let most = service.node.server.pushes.turn_len();
+            service.write_pushes(most);
         }
-        let wait = self.wait(node_wait_ms);
+        let wait = service.wait(node_wait_ms);
         watchdog::turn_ends();
-        let polled = self.poll.poll(events, Some(wait));
+        let polled = service.io.poll.poll(events, Some(wait));
         watchdog::turn_begins();
         match polled {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Turn::Continue),
             Err(error) => return Err(error),
         }
-        self.read_clocks();
-        let commands_before = self.node.server.stats.commands;
-        let mut ended = self.serve(events);
-        self.read_unread();
-        let now_ms = self.woken.mono_ms();
-        if self.lingerers.wait_ms(now_ms) == Some(0) {
-            self.lingerers.drain(now_ms, &mut self.buffer[..READ_BYTES]);
+        service.io.read_clocks();
+        let commands_before = service.node.server.stats.commands;
+        let mut ended = service.serve(events);
+        service.read_unread();
+        service.look_after_sockets();
+        if service.node.server.shutdown.is_some() {
+            service.refuse_all();
         }
-        if self.metrics.deadline_ms().is_some_and(|at_ms| at_ms <= now_ms) {
-            self.metrics.expire(now_ms);
+        service.flush();
+        service.count_turn(commands_before);
+        if std::mem::take(&mut service.io.was_signalled) {
+            ended = Turn::Signal;
         }
-        self.accept_waiting();
-        if self.node.server.shutdown.is_some() {
-            self.refuse_all();
-        }
-        self.flush();
-        self.count_turn(commands_before);
-        if ended == Turn::Continue && self.node.server.shutdown.is_some() {
+        if ended == Turn::Continue && service.node.server.shutdown.is_some() {
             ended = Turn::Shutdown;
         }
         Ok(ended)
     }
+}
+
+impl Io {
+    /// Asks the system for the time.
+    fn read_clocks(&mut self) {
+        self.woken = now();
+        if self.woken.mono_ns >= self.resync_at_ns {
+            self.resync_at_ns = self.woken.mono_ns + RESYNC_NS;
+            clock::resync();
+        }
+        self.woken_tick = clock::ticks();
+    }
+
+    /// The time by the cheap clock, counted from when the wait ended.
+    #[inline]
+    fn now(&self) -> Now {
+        self.woken.later(clock::ticks().saturating_sub(self.woken_tick))
+    }
+}
+
+impl Service<'_> {
+    /// Deals with what is due about connections that are no clients (yet, or any more).
+    fn look_after_sockets(&mut self) {
+        let io = &mut **self.io;
+        let now_ms = io.woken.mono_ms();
+        if io.lingerers.wait_ms(now_ms) == Some(0) {
+            io.lingerers.drain(now_ms, &mut io.buffer[..READ_BYTES]);
+        }
+        if io.metrics.deadline_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            io.metrics.expire(now_ms);
+        }
+        self.accept_waiting();
+    }
 
     /// Takes no more connections: a client that sees its own end finds that there is no server.
     fn refuse_all(&self) {
-        self.listeners.borrow().iter().for_each(Listener::refuse_all);
+        self.io.listeners.borrow().iter().for_each(Listener::refuse_all);
     }
 
     /// How long there is nothing to do unless a socket changes.
     fn wait(&self, node_wait_ms: u64) -> Duration {
         let has_pushes = self.node.server.pushes.has_unwritten();
-        if has_pushes || !self.unread.is_empty() || !self.unwritten.is_empty() {
+        if has_pushes || !self.io.unread.is_empty() || !self.io.unwritten.is_empty() {
             return Duration::ZERO;
         }
-        let now_ms = self.woken.mono_ms();
-        let scrape_ms = self.metrics.deadline_ms().map(|at_ms| at_ms.saturating_sub(now_ms));
-        let others = [self.accept_wait_ms(now_ms), self.lingerers.wait_ms(now_ms), scrape_ms];
+        let now_ms = self.io.woken.mono_ms();
+        let scrape_ms = self.io.metrics.deadline_ms().map(|at_ms| at_ms.saturating_sub(now_ms));
+        let others = [self.accept_wait_ms(now_ms), self.io.lingerers.wait_ms(now_ms), scrape_ms];
         Duration::from_millis(others.into_iter().flatten().fold(node_wait_ms, u64::min))
     }
 
@@ -258,16 +355,20 @@ impl Reactor {
                     ended = Turn::Signal;
                 } else if token == WAKER_TOKEN {
                     // That the wait is over is all there is to it.
-                } else if self.metrics.owns(token) {
+                } else if self.io.metrics.owns(token) {
                     self.serve_scrape(token);
                 } else if token.0 >= TOKEN_SPECIAL_MIN {
                     self.mark_acceptable(token);
                 } else {
-                    self.lingerers.mark_readable(token);
+                    self.io.lingerers.mark_readable(token);
                 }
                 continue;
             }
             let Some(index) = self.index_of(token) else { continue };
+            if self.io.is_within && self.is_out_of_reach(index) {
+                self.put_off(index, event);
+                continue;
+            }
             if event.is_read_closed() || event.is_error() {
                 self.note_end(index);
                 self.read(index);
@@ -286,15 +387,16 @@ impl Reactor {
     #[cold]
     fn serve_scrape(&mut self, token: Token) {
         self.hand_on();
-        let now_ms = self.woken.mono_ms();
-        let server = &mut self.node.server;
-        let (registry, lingerers) = (self.poll.registry(), &mut self.lingerers);
-        self.metrics.serve(token, &mut World { server, registry, lingerers, now_ms });
+        let now_ms = self.io.woken.mono_ms();
+        let server = &mut *self.node.server;
+        let io = &mut **self.io;
+        let (registry, lingerers) = (io.poll.registry(), &mut io.lingerers);
+        io.metrics.serve(token, &mut World { server, registry, lingerers, now_ms });
     }
 
     fn count_turn(&mut self, commands_before: u64) {
         let stats = &mut self.node.server.stats;
-        let turn_us = clock::ticks().saturating_sub(self.woken_tick) / 1000;
+        let turn_us = clock::ticks().saturating_sub(self.io.woken_tick) / 1000;
         stats.turns += 1;
         stats.turn_us += turn_us;
         stats.longest_turn_us = stats.longest_turn_us.max(turn_us);
@@ -302,30 +404,14 @@ impl Reactor {
         stats.most_commands_per_turn = stats.most_commands_per_turn.max(commands);
     }
 
-    /// Asks the system for the time.
-    fn read_clocks(&mut self) {
-        self.woken = now();
-        if self.woken.mono_ns >= self.resync_at_ns {
-            self.resync_at_ns = self.woken.mono_ns + RESYNC_NS;
-            clock::resync();
-        }
-        self.woken_tick = clock::ticks();
-    }
-
-    /// The time by the cheap clock, counted from when the wait ended.
-    #[inline]
-    fn now(&self) -> Now {
-        self.woken.later(clock::ticks().saturating_sub(self.woken_tick))
-    }
-
     fn index_of(&self, token: Token) -> Option<usize> {
         let index = token.0 & 0xffff_ffff;
-        let connection = self.connections.get(index)?.as_ref()?;
+        let connection = self.io.connections.get(index)?.as_ref()?;
         (connection.generation == token.0 >> 32).then_some(index)
     }
 
     fn mark_acceptable(&self, token: Token) {
-        let mut listeners = self.listeners.borrow_mut();
+        let mut listeners = self.io.listeners.borrow_mut();
         if let Some(listener) = listeners.get_mut(TOKEN_LISTENER_MAX - token.0) {
             listener.has_more = true;
         }
@@ -334,17 +420,18 @@ impl Reactor {
     /// Reads what a client sent, once, unless a large argument is being collected.
     #[inline]
     fn read(&mut self, index: usize) {
-        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
         let session = self.node.server.sessions.get_mut(index);
         if session.is_some_and(|session| session.assembly.is_some()) {
             self.hand_on(); // the buffer is needed
             return self.read_large(index);
         }
         let tail = self.node.take_tail(index);
-        let start = self.received.last().map_or(0, |last| last.bytes.end);
+        let io = &mut **self.io;
+        let Some(Some(connection)) = io.connections.get_mut(index) else { return };
+        let start = io.received.last().map_or(0, |last| last.bytes.end);
         let from = start + tail.len();
-        self.buffer[start..from].copy_from_slice(&tail);
-        match connection.stream.read(&mut self.buffer[from..from + READ_BYTES]) {
+        io.buffer[start..from].copy_from_slice(&tail);
+        match connection.stream.read(&mut io.buffer[from..from + READ_BYTES]) {
             Ok(0) => {
                 self.hand_on(); // what others sent before
                 self.end_of_input(index);
@@ -355,8 +442,8 @@ impl Reactor {
                 }
                 self.count_read(index, count);
                 let end = from + count;
-                self.received.push(Received { client: index, bytes: start..end });
-                if end > GATHERED_BYTES_MAX || self.received.len() == CLIENTS_GATHERED_MAX {
+                self.io.received.push(Received { client: index, bytes: start..end });
+                if end > GATHERED_BYTES_MAX || self.io.received.len() == CLIENTS_GATHERED_MAX {
                     self.hand_on();
                 }
             }
@@ -370,46 +457,61 @@ impl Reactor {
 
     /// Hands what was received to the node.
     fn hand_on(&mut self) {
-        if !self.received.is_empty() {
-            let now = self.now();
-            self.node.input_all(now, &self.buffer, &self.received);
-            self.received.clear();
+        if self.io.received.is_empty() {
+            return;
         }
+        let now = self.io.now();
+        let io = &mut **self.io;
+        let buffer = std::mem::take(&mut io.buffer);
+        let mut received = std::mem::take(&mut io.received);
+        let before = io.handed_on.len();
+        io.handed_on.extend(received.iter().map(|received| received.client));
+        self.io.lend_to(self.node.server);
+        self.node.input_all(now, &buffer, &received);
+        self.io.take_back(self.node.server);
+        received.clear();
+        let io = &mut **self.io;
+        (io.buffer, io.received) = (buffer, received);
+        io.handed_on.truncate(before);
     }
 
     /// Reads on behalf of the clients whose sockets were not emptied.
     #[inline]
     fn read_unread(&mut self) {
-        if self.unread.is_empty() {
+        if self.io.unread.is_empty() {
             return;
         }
-        let mut unread = std::mem::take(&mut self.unread);
+        let mut unread = std::mem::take(&mut self.io.unread);
         for index in unread.drain(..) {
-            if let Some(Some(connection)) = self.connections.get_mut(index) {
+            if self.io.is_within && self.is_out_of_reach(index) {
+                self.io.unread.push(index);
+                continue;
+            }
+            if let Some(Some(connection)) = self.io.connections.get_mut(index) {
                 connection.is_unread = false;
                 self.read(index);
             }
         }
         self.hand_on();
-        if self.unread.is_empty() {
-            self.unread = unread; // keep the allocation
+        if self.io.unread.is_empty() {
+            self.io.unread = unread; // keep the allocation
         }
     }
 
     /// Makes the next turn go on reading from a client.
     fn queue_unread(&mut self, index: usize) {
-        if let Some(Some(connection)) = self.connections.get_mut(index)
+        if let Some(Some(connection)) = self.io.connections.get_mut(index)
             && !connection.is_unread
         {
             connection.is_unread = true;
-            self.unread.push(index);
+            self.io.unread.push(index);
         }
     }
 
     /// Notes that a client will send nothing more than what its socket holds.
     #[cold]
     fn note_end(&mut self, index: usize) {
-        if let Some(Some(connection)) = self.connections.get_mut(index) {
+        if let Some(Some(connection)) = self.io.connections.get_mut(index) {
             connection.has_ended = true;
         }
     }
@@ -417,11 +519,11 @@ impl Reactor {
     /// A client has sent all it will ever send. If it has only ended its half, it still gets the
     /// replies to that.
     fn end_of_input(&mut self, index: usize) {
-        if let Some(Some(connection)) = self.connections.get_mut(index) {
+        if let Some(Some(connection)) = self.io.connections.get_mut(index) {
             connection.has_ended = true;
             connection.is_exhausted = true;
         }
-        let server = &mut self.node.server;
+        let server = &mut *self.node.server;
         match server.sessions.get_mut(index) {
             Some(session) if !session.output.is_empty() => {
                 session.close_after_replies();
@@ -435,7 +537,7 @@ impl Reactor {
     #[cold]
     fn read_large(&mut self, index: usize) {
         for _ in 0..LARGE_READS_PER_TURN {
-            let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+            let Some(Some(connection)) = self.io.connections.get_mut(index) else { return };
             let Some(session) = self.node.server.sessions.get_mut(index) else { return };
             if session.closing == Closing::Now {
                 return;
@@ -448,8 +550,8 @@ impl Reactor {
                     let is_drained = count < room && !connection.has_ended;
                     assembly.filled();
                     self.count_read(index, count);
-                    let now = self.now();
-                    self.node.note_input(now, index);
+                    let now = self.io.now();
+                    self.node.note_input(now, index); // which executes nothing
                     if is_drained {
                         return;
                     }
@@ -462,16 +564,17 @@ impl Reactor {
 
     /// Reads what follows a large argument through the shared buffer.
     fn read_rest_of_large(&mut self, index: usize) {
-        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
-        match connection.stream.read(&mut self.buffer[..READ_BYTES]) {
+        let io = &mut **self.io;
+        let Some(Some(connection)) = io.connections.get_mut(index) else { return };
+        match connection.stream.read(&mut io.buffer[..READ_BYTES]) {
             Ok(0) => self.end_of_input(index),
             Ok(count) => {
                 if count == READ_BYTES || connection.has_ended {
                     self.queue_unread(index);
                 }
                 self.count_read(index, count);
-                let now = self.now();
-                self.node.input(now, index, &self.buffer[..count]);
+                self.io.received.push(Received { client: index, bytes: 0..count });
+                self.hand_on();
             }
             Err(error) => self.read_failed(index, &error),
         }
@@ -509,12 +612,12 @@ impl Reactor {
     /// Notes that a client's socket has room again for what was not sent.
     #[inline]
     fn queue_unsent(&mut self, index: usize) {
-        let server = &mut self.node.server;
+        let server = &mut *self.node.server;
         if let Some(session) = server.sessions.get_mut(index)
             && !session.output.is_empty()
             && !session.is_queued_for_write
         {
-            session.active_at_s = self.woken.unix_s(); // it has read something
+            session.active_at_s = self.io.woken.unix_s(); // it has read something
             session.is_queued_for_write = true;
             server.writable.push(index);
         }
@@ -523,9 +626,15 @@ impl Reactor {
     /// Writes the replies of all clients that have some, and closes those that are to be closed.
     fn flush(&mut self) {
         self.node.server.commit();
-        self.node.server.writable.append(&mut self.unwritten);
-        if !self.held.is_empty() {
-            self.node.server.writable.append(&mut self.held);
+        self.write_all();
+    }
+
+    /// As [`Service::flush`], of those whose changes are in the log already.
+    fn write_all(&mut self) {
+        let io = &mut **self.io;
+        self.node.server.writable.append(&mut io.unwritten);
+        if !io.held.is_empty() {
+            self.node.server.writable.append(&mut io.held);
         }
         let mut writable = std::mem::take(&mut self.node.server.writable);
         for index in writable.drain(..) {
@@ -567,13 +676,17 @@ impl Reactor {
 
     #[inline]
     fn write(&mut self, index: usize) {
-        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
-        let Some(session) = self.node.server.sessions.get(index) else { return };
+        let io = &mut **self.io;
+        let Some(Some(connection)) = io.connections.get_mut(index) else { return };
+        let Some(session) = self.node.server.sessions.get(index) else {
+            io.unwritten.push(index); // a script runs for it
+            return;
+        };
         if session.closing == Closing::Now {
             return; // whatever is left to send
         }
         if !self.node.server.may_reply(session.changed_in_turn) {
-            self.held.push(index);
+            io.held.push(index);
             return;
         }
         let Some(session) = self.node.server.sessions.get_mut(index) else { return };
@@ -583,7 +696,7 @@ impl Reactor {
         while !session.output.is_empty() {
             if written >= WRITE_BYTES_PER_TURN {
                 session.is_queued_for_write = true;
-                self.unwritten.push(index);
+                io.unwritten.push(index);
                 break;
             }
             match write_some(&mut connection.stream, &session.output) {
@@ -616,7 +729,7 @@ impl Reactor {
         if let Some(error) = error {
             tracing::debug!("Reading from or writing to client: {}", errno::text(error));
         }
-        if let Some(connection) = self.connections.get_mut(index) {
+        if let Some(connection) = self.io.connections.get_mut(index) {
             *connection = None; // closing the descriptor also removes it from the poll
         }
         self.node.disconnected(index);
@@ -625,11 +738,12 @@ impl Reactor {
     /// Closes a client that was sent its last reply, so that it gets to read it.
     #[cold]
     fn close_gently(&mut self, index: usize) {
-        let connection = self.connections.get_mut(index).and_then(Option::take);
+        let connection = self.io.connections.get_mut(index).and_then(Option::take);
         self.node.disconnected(index);
         if let Some(connection) = connection.filter(|connection| !connection.is_exhausted) {
-            let (registry, now_ms) = (self.poll.registry(), self.woken.mono_ms());
-            self.lingerers.add(connection.stream, Registered::Yes, registry, now_ms);
+            let io = &mut **self.io;
+            let (registry, now_ms) = (io.poll.registry(), io.woken.mono_ms());
+            io.lingerers.add(connection.stream, Registered::Yes, registry, now_ms);
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What scripts say of themselves.
+//! What scripts say of themselves, and what a library of functions registers.
 
+use super::lua::Reference;
 use bitflags::bitflags;
 
 bitflags! {
@@ -36,4 +37,17 @@ impl ScriptFlags {
         let found = Self::NAMES.iter().find(|(known, _)| known.as_bytes() == name);
         found.map(|&(_, flag)| flag)
     }
+}
+
+/// A function of a library.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its name, unique among all libraries.
+    pub name: Vec<u8>,
+    /// What it says of itself.
+    pub description: Option<Vec<u8>>,
+    /// See there.
+    pub flags: ScriptFlags,
+    /// Its code.
+    pub function: Reference,
 }

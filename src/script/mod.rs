@@ -11,7 +11,7 @@ pub mod lua;
 
 use crate::config::REDIS_VERSION;
 pub use api::{Api, Called, Interrupt, Level, Replication};
-pub use library::ScriptFlags;
+pub use library::{Registered, ScriptFlags};
 use sha1::{Digest, Sha1};
 
 /// The version that scripts are told.

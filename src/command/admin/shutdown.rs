@@ -3,7 +3,7 @@
 //! The reactor ends after the turn in which this runs. What can be aborted is the end that a signal asked
 //! for, until the periodic work sees to it.
 
-use crate::command::persist::{Ending, NotSaved, Save, Unsaved};
+use crate::command::persist::{Conditions, Ending, NotSaved, Save, Unsaved};
 use crate::command::spec::{Arg, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 
@@ -48,6 +48,9 @@ fn shutdown(ctx: &mut Context<'_>) -> Outcome {
         Request::Abort => return Err(NOTHING_TO_ABORT),
         Request::End(ending) => ending,
     };
+    if ctx.server.conditions.contains(Conditions::BUSY) && ending.save != Save::No {
+        return Err(ctx.server.busy());
+    }
     ctx.server.end(ending).map_err(|NotSaved| NOT_SAVED)?;
     // Nothing it sent after this is executed.
     ctx.session.close_after_replies();

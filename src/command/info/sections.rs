@@ -158,14 +158,24 @@ fn allocator(report: &mut Report<'_>) {
 }
 
 fn scripts(report: &mut Report<'_>) {
-    report.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
-    report.field("used_memory_lua_human", human(0));
-    report.zeros(&["used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions"]);
-    report.field("number_of_libraries", report.server.persistence.libraries.len());
-    report.zeros(&["used_memory_vm_functions", "used_memory_vm_total"]);
-    report.field("used_memory_vm_total_human", human(0));
-    report.zeros(&["used_memory_functions", "used_memory_scripts"]);
-    report.field("used_memory_scripts_human", human(0));
+    let figures = report.server.scripting.figures();
+    let interpreters = figures.interpreter_bytes + figures.functions_interpreter_bytes;
+    let texts = figures.scripts_bytes + figures.functions_bytes;
+    report.fields(&[
+        ("used_memory_lua", &figures.interpreter_bytes),
+        ("used_memory_vm_eval", &figures.interpreter_bytes),
+        ("used_memory_lua_human", &human(figures.interpreter_bytes)),
+        ("used_memory_scripts_eval", &figures.scripts_bytes),
+        ("number_of_cached_scripts", &figures.scripts),
+        ("number_of_functions", &figures.functions),
+        ("number_of_libraries", &report.server.persistence.libraries.len()),
+        ("used_memory_vm_functions", &figures.functions_interpreter_bytes),
+        ("used_memory_vm_total", &interpreters),
+        ("used_memory_vm_total_human", &human(interpreters)),
+        ("used_memory_functions", &figures.functions_bytes),
+        ("used_memory_scripts", &texts),
+        ("used_memory_scripts_human", &human(texts)),
+    ]);
 }
 
 fn fragmentation(report: &mut Report<'_>) {
@@ -355,7 +365,7 @@ fn keys(report: &mut Report<'_>) {
     let (current_ns, total_ns) = report.server.eviction.above_ns((report.server.ticks)());
     report.field("evicted_keys", keyspace.evicted);
     report.field("evicted_clients", report.server.stats.evicted_clients);
-    report.zeros(&["evicted_scripts"]);
+    report.field("evicted_scripts", report.server.scripting.evicted);
     report.field("total_eviction_exceeded_time", total_ns / 1_000_000);
     report.field("current_eviction_exceeded_time", current_ns / 1_000_000);
     report.field("keyspace_hits", keyspace.hits);

@@ -135,6 +135,7 @@ impl Server {
         self.keyspace.adopt(loaded.keyspace);
         self.adopt_access_policy();
         self.persistence.libraries = loaded.libraries;
+        self.load_libraries();
         self.persistence.loaded_keys = loaded.keys;
         self.persistence.loaded_expired = loaded.expired;
         self.drop_garbage();

@@ -4,6 +4,7 @@ use super::ending::Ending;
 use super::loading::Loading;
 use crate::command::Error;
 use crate::command::host::ChildKind;
+use crate::command::scripting::running;
 use crate::command::server::{Now, Server};
 use crate::command::spec::Flags;
 use crate::persist::aof::manifest::BaseFormat;
@@ -24,6 +25,8 @@ bitflags! {
         /// The server ends after this turn. What is changed now would not be in the snapshot written
         /// before the end.
         const ENDING = 1 << 3;
+        /// A script has run for long, and still does.
+        const BUSY = 1 << 5;
         /// Somebody looks on with MONITOR, who may not touch the data.
         const MONITORED = 1 << 4;
     }
@@ -150,6 +153,9 @@ impl Server {
         if self.conditions.contains(Conditions::ENDING) {
             return Err(Error::fixed("ERR The server is shutting down"));
         }
+        if self.conditions.contains(Conditions::BUSY) && !flags.contains(Flags::ALLOW_BUSY) {
+            return Err(self.busy());
+        }
         let writes = flags.contains(Flags::WRITE) || name == "ping";
         let config = &self.config;
         let stops_writes = config.stop_writes_on_bgsave_error && !config.save.is_empty();
@@ -165,6 +171,12 @@ impl Server {
             return Err(LOADING);
         }
         Ok(())
+    }
+
+    /// What a client is told while a script runs.
+    pub fn busy(&self) -> Error {
+        let running = self.scripting.running.as_ref();
+        running.map_or(running::Kind::Script, |running| running.kind).busy()
     }
 
     /// Notes how a snapshot ended.

@@ -1,7 +1,7 @@
 //! EVAL, EVALSHA and their read-only variants.
 
 use super::cache::{Name, Origin, Scripts, name_of};
-use super::run::{self, Access, Program};
+use super::run::{self, Access, BadCount, Program};
 use crate::command::observe;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
 use crate::command::{Command, Context, Error, Outcome, Spec};
@@ -43,7 +43,10 @@ const EVAL_SPEC: Spec = Spec {
     arity: -3,
     flags: FLAGS,
     categories: Categories::SCRIPTING,
-    keys: &[KeySpec::counted(2, RW)],
+    keys: &[KeySpec {
+        notes: "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
+        ..KeySpec::counted(2, RW)
+    }],
     args: SCRIPT_ARGS,
     ..Spec::EMPTY
 };
@@ -59,7 +62,10 @@ pub(super) static EVAL_RO: Command = Command {
         summary: "Runs a script that changes nothing.",
         since: "7.0.0",
         flags: FLAGS_RO,
-        keys: &[KeySpec::counted(2, RO)],
+        keys: &[KeySpec {
+            notes: "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
+            ..KeySpec::counted(2, RO)
+        }],
         ..EVAL_SPEC
     },
     handler: Some(eval_ro),
@@ -85,7 +91,10 @@ pub(super) static EVALSHA_RO: Command = Command {
         summary: "Runs a script that is known by its SHA-1 and changes nothing.",
         since: "7.0.0",
         flags: FLAGS_RO,
-        keys: &[KeySpec::counted(2, RO)],
+        keys: &[KeySpec {
+            notes: "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
+            ..KeySpec::counted(2, RO)
+        }],
         args: SHA_ARGS,
         ..EVAL_SPEC
     },
@@ -121,20 +130,26 @@ fn with_scripts(
 }
 
 fn run_text(ctx: &mut Context<'_>, scripts: &mut Scripts, access: Access) -> Outcome {
-    run::keys_of(&ctx.args)?;
+    let keys = run::keys_of(&ctx.args, BadCount::Script)?;
     let (name, gone) = scripts.add(ctx.args.at(1), Origin::Evaluated)?;
     ctx.server.scripting.evicted += gone;
-    run_found(ctx, scripts, &name, access)
+    run_found(ctx, scripts, &name, (keys, access))
 }
 
 fn run_name(ctx: &mut Context<'_>, scripts: &mut Scripts, access: Access) -> Outcome {
+    let keys = run::keys_of(&ctx.args, BadCount::Script)?;
     let name = name_of(ctx.args.at(1)).ok_or(NO_SCRIPT)?;
-    run_found(ctx, scripts, &name, access)
+    run_found(ctx, scripts, &name, (keys, access))
 }
 
 const NO_SCRIPT: Error = Error::fixed("NOSCRIPT No matching script. Please use EVAL.");
 
-fn run_found(ctx: &mut Context<'_>, scripts: &mut Scripts, name: &Name, access: Access) -> Outcome {
+fn run_found(
+    ctx: &mut Context<'_>,
+    scripts: &mut Scripts,
+    name: &Name,
+    (keys, access): (usize, Access),
+) -> Outcome {
     let found = scripts.find(name).ok_or(NO_SCRIPT)?;
     observe::show_script(ctx.server, ctx.session, &ctx.args);
     let program = Program {
@@ -142,6 +157,7 @@ fn run_found(ctx: &mut Context<'_>, scripts: &mut Scripts, name: &Name, access: 
         function: found.function,
         flags: found.flags,
         name,
+        keys,
         passing: Passing::Globals,
     };
     run::run(ctx, program, access)

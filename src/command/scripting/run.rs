@@ -4,6 +4,7 @@
 //! other and in one moment, and what they change is one unit for the append-only file. Only their replies
 //! go elsewhere: the session's output is the script's as long as it runs.
 
+use super::running::{self, Kind, Sight};
 use crate::base::num;
 use crate::command::dispatch;
 use crate::command::eviction::Room;
@@ -15,6 +16,8 @@ use crate::script::lua::{Input, Interpreter, Passing, Reference, Returned, Scrip
 use crate::script::{Api, Called, Interrupt, Level, Replication, ScriptFlags};
 use crate::session::SessionFlags;
 
+/// What a write of a script is judged by while something is wrong.
+const JUDGED: Flags = Flags::WRITE.union(Flags::LOADING).union(Flags::ALLOW_BUSY);
 /// What a reply buffer of scripts keeps of its room, bytes.
 const REPLY_KEPT_BYTES: usize = 64 * 1024;
 
@@ -35,6 +38,8 @@ pub(super) struct Program<'a> {
     pub(super) flags: ScriptFlags,
     /// The script's SHA-1, or the function's name.
     pub(super) name: &'a [u8],
+    /// Number of keys.
+    pub(super) keys: usize,
     pub(super) passing: Passing,
 }
 
@@ -52,14 +57,30 @@ struct Run<'r, 'a> {
     has_written: bool,
     /// Whether there was memory left at the start, if that has been asked.
     room: Option<Room>,
+    kind: Kind,
+    name: &'r [u8],
+    /// The tick at the start.
+    started_ns: u64,
 }
 
-/// Where the keys of an EVAL or FCALL begin, and how many there are.
+/// What is said of a number of keys that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadCount {
+    /// For a script.
+    Script,
+    /// For a function.
+    Function,
+}
+
+/// How many keys an EVAL or FCALL has.
 ///
 /// # Errors
 /// Their number is none, or too large.
-pub(super) fn keys_of(args: &Args<'_>) -> Result<usize, Error> {
-    let number = num::parse_i64(args.at(2)).ok_or(Error::NOT_AN_INTEGER)?;
+pub(super) fn keys_of(args: &Args<'_>, bad: BadCount) -> Result<usize, Error> {
+    let number = num::parse_i64(args.at(2)).ok_or(match bad {
+        BadCount::Script => Error::NOT_AN_INTEGER,
+        BadCount::Function => Error::fixed("ERR Bad number of keys provided"),
+    })?;
     if number > num::i64_of(args.len() - 3) {
         return Err(Error::fixed("ERR Number of keys can't be greater than number of args"));
     }
@@ -71,8 +92,8 @@ pub(super) fn keys_of(args: &Args<'_>) -> Result<usize, Error> {
 /// # Errors
 /// It may not run.
 pub(super) fn run(ctx: &mut Context<'_>, program: Program<'_>, access: Access) -> Outcome {
-    let keys = keys_of(&ctx.args)?;
-    let Program { interpreter, function, flags, name, passing } = program;
+    let (kind, started_ns) = (Kind::of(&program), (ctx.server.ticks)());
+    let Program { interpreter, function, flags, name, keys, passing } = program;
     check(ctx, flags, access)?;
     ctx.effects_none();
     let (db, session_flags) = (ctx.session.db, ctx.session.flags);
@@ -92,9 +113,13 @@ pub(super) fn run(ctx: &mut Context<'_>, program: Program<'_>, access: Access) -
         replication: Replication::ALL,
         has_written: false,
         room: None,
+        kind,
+        name,
+        started_ns,
     };
     let result = interpreter.run(function, input, &mut run);
     let Run { ctx, client, .. } = run;
+    running::end(ctx.server);
     let mut replies = std::mem::replace(&mut ctx.session.output, client);
     ctx.session.db = db;
     let restored = SessionFlags::DENY_BLOCKING | SessionFlags::SCRIPT;
@@ -148,13 +173,24 @@ fn check(ctx: &mut Context<'_>, flags: ScriptFlags, access: Access) -> Outcome {
         return Err(Error::fixed(text));
     }
     if !ctx.server.conditions.is_empty() {
-        ctx.server.check_conditions(Flags::WRITE | Flags::LOADING, "")?;
+        ctx.server.check_conditions(JUDGED, "")?;
     }
     let is_bounded = ctx.server.config.maxmemory > 0 && !flags.contains(ScriptFlags::ALLOW_OOM);
     if is_bounded && ctx.server.make_room() == Room::None {
         return Err(Error::OUT_OF_MEMORY);
     }
     Ok(())
+}
+
+/// Writes a line of a script's to the log.
+pub(super) fn write_log(level: Level, text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    match level {
+        Level::Debug => tracing::trace!("{text}"),
+        Level::Verbose => tracing::debug!("{text}"),
+        Level::Notice => tracing::info!("{text}"),
+        Level::Warning => tracing::warn!("{text}"),
+    }
 }
 
 impl Run<'_, '_> {
@@ -185,7 +221,7 @@ impl Run<'_, '_> {
             return Err(READ_ONLY);
         }
         if flags.contains(Flags::WRITE) && !server.conditions.is_empty() {
-            server.check_conditions(Flags::WRITE | Flags::LOADING, "")?;
+            server.check_conditions(JUDGED, "")?;
         }
         if server.config.maxmemory > 0
             && flags.contains(Flags::DENYOOM)
@@ -253,13 +289,7 @@ impl Api for Run<'_, '_> {
     }
 
     fn log(&mut self, level: Level, text: &[u8]) {
-        let text = String::from_utf8_lossy(text);
-        match level {
-            Level::Debug => tracing::trace!("{text}"),
-            Level::Verbose => tracing::debug!("{text}"),
-            Level::Notice => tracing::info!("{text}"),
-            Level::Warning => tracing::warn!("{text}"),
-        }
+        write_log(level, text);
     }
 
     fn may_execute(&mut self, args: Args<'_>) -> Option<bool> {
@@ -270,7 +300,8 @@ impl Api for Run<'_, '_> {
     }
 
     fn interrupt(&mut self) -> Interrupt {
-        Interrupt::GoOn
+        let Self { kind, name, started_ns, has_written, .. } = *self;
+        running::look(self.ctx, &Sight { kind, name, started_ns, has_written })
     }
 
     fn output(&mut self) -> &mut Output {

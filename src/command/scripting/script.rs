@@ -16,7 +16,7 @@ pub(super) static SCRIPT: Command = Command {
         ..Spec::EMPTY
     },
     handler: None,
-    subcommands: &[&EXISTS, &FLUSH, &HELP, &KILL, &LOAD],
+    subcommands: &[&DEBUG, &EXISTS, &FLUSH, &HELP, &KILL, &LOAD],
 };
 
 const SPEC: Spec = Spec {
@@ -24,6 +24,25 @@ const SPEC: Spec = Spec {
     since: "2.6.0",
     categories: Categories::SCRIPTING,
     ..Spec::EMPTY
+};
+
+/// SCRIPT DEBUG YES | SYNC | NO
+static DEBUG: Command = Command {
+    spec: Spec {
+        name: "debug",
+        summary: "Chooses whether scripts of this client are debugged. They cannot be.",
+        complexity: "O(1)",
+        since: "3.2.0",
+        arity: 3,
+        flags: Flags::NOSCRIPT,
+        args: &[Arg::one_of(
+            "mode",
+            &[Arg::flag("yes", "YES"), Arg::flag("sync", "SYNC"), Arg::flag("no", "NO")],
+        )],
+        ..SPEC
+    },
+    handler: Some(debug),
+    subcommands: &[],
 };
 
 /// SCRIPT EXISTS sha1 [sha1 ...]
@@ -89,7 +108,7 @@ static KILL: Command = Command {
         tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
         ..SPEC
     },
-    handler: Some(kill),
+    handler: Some(super::running::kill_script),
     subcommands: &[],
 };
 
@@ -108,6 +127,16 @@ static LOAD: Command = Command {
     handler: Some(load),
     subcommands: &[],
 };
+
+fn debug(ctx: &mut Context<'_>) -> Outcome {
+    if ctx.is_word(2, "no") {
+        return ctx.ok();
+    }
+    if ctx.is_word(2, "yes") || ctx.is_word(2, "sync") {
+        return Err(Error::fixed("ERR Scripts cannot be debugged on this server"));
+    }
+    Err(Error::fixed("ERR Use SCRIPT DEBUG YES/SYNC/NO"))
+}
 
 fn exists(ctx: &mut Context<'_>) -> Outcome {
     let scripts = ctx.server.scripting.take_scripts();
@@ -150,10 +179,6 @@ fn help(ctx: &mut Context<'_>) -> Outcome {
         "LOAD <script>",
         "    Load a script into the scripts cache without executing it.",
     ])
-}
-
-fn kill(_ctx: &mut Context<'_>) -> Outcome {
-    Err(Error::fixed("NOTBUSY No scripts in execution right now."))
 }
 
 fn load(ctx: &mut Context<'_>) -> Outcome {

@@ -86,7 +86,7 @@ Extensions {
     /// Milliseconds after which a script, a function or a module counts as stuck: other clients then
     /// get a BUSY error and may stop it.
     "busy-reply-threshold" | "lua-time-limit" busy_reply_threshold: u64 = 5000,
-        integer(0, LONG_MAX), Free, Later(Scripting);
+        integer(0, LONG_MAX), Free, Live;
 
     /// Gives scripts functions of Lua that were withdrawn because they are not safe.
     "lua-enable-deprecated-api" lua_enable_deprecated_api: bool = false, yes_no(), Fixed,

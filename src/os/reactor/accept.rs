@@ -1,6 +1,6 @@
 //! New connections.
 
-use super::{Connection, Reactor, client_token};
+use super::{Connection, Service, client_token};
 use crate::base::num;
 use crate::os::errno;
 use crate::os::linger::Registered;
@@ -48,11 +48,11 @@ fn ask(listener: &Listener) -> Found {
     }
 }
 
-impl Reactor {
+impl Service<'_> {
     /// After how many milliseconds there is something to accept; `None` if nothing is known to wait.
     pub(super) fn accept_wait_ms(&self, now_ms: u64) -> Option<u64> {
-        let waits = self.listeners.borrow().iter().any(|listener| listener.has_more);
-        waits.then(|| match self.supply {
+        let waits = self.io.listeners.borrow().iter().any(|listener| listener.has_more);
+        waits.then(|| match self.io.supply {
             Supply::Enough => 0,
             Supply::ShortUntil(at_ms) => at_ms.saturating_sub(now_ms),
         })
@@ -61,20 +61,20 @@ impl Reactor {
     /// Accepts waiting connections, a bounded number in one turn.
     #[inline]
     pub(super) fn accept_waiting(&mut self) {
-        let now_ms = self.woken.mono_ms();
+        let now_ms = self.io.woken.mono_ms();
         if self.accept_wait_ms(now_ms) == Some(0) {
             self.accept_some(now_ms);
         }
     }
 
     fn accept_some(&mut self, now_ms: u64) {
-        let listeners = Rc::clone(&self.listeners);
+        let listeners = Rc::clone(&self.io.listeners);
         let most = self.node.server.config.max_new_connections_per_cycle;
         for listener in listeners.borrow_mut().iter_mut().filter(|listener| listener.has_more) {
             for _ in 0..most {
                 match ask(listener) {
                     Found::Connection(accepted) => {
-                        self.supply = Supply::Enough;
+                        self.io.supply = Supply::Enough;
                         let (stream, peer, local) = *accepted;
                         self.accepted(stream, peer, local);
                     }
@@ -91,20 +91,21 @@ impl Reactor {
 
     #[cold]
     fn postpone_accepting(&mut self, now_ms: u64, error: &io::Error) {
-        if self.supply == Supply::Enough {
+        if self.io.supply == Supply::Enough {
             tracing::warn!("Accepting client connection: accept: {}", errno::text(error));
         }
-        self.supply = Supply::ShortUntil(now_ms + SHORTAGE_MS);
+        self.io.supply = Supply::ShortUntil(now_ms + SHORTAGE_MS);
     }
 
     fn accepted(&mut self, mut stream: Stream, peer: Endpoint, local: Endpoint) {
-        let server = &mut self.node.server;
+        let server = &mut *self.node.server;
         if let Some(refusal) = server.refusal(&peer) {
             server.stats.rejected_connections += 1;
             // If this fails, the client has gone.
             let _ = stream.write(refusal);
-            let (registry, now_ms) = (self.poll.registry(), self.woken.mono_ms());
-            self.lingerers.add(stream, Registered::No, registry, now_ms);
+            let io = &mut **self.io;
+            let (registry, now_ms) = (io.poll.registry(), io.woken.mono_ms());
+            io.lingerers.add(stream, Registered::No, registry, now_ms);
             return;
         }
         let keepalive_s = server.config.tcp_keepalive;
@@ -117,13 +118,15 @@ impl Reactor {
         let index = self.node.connected(peer, local, stream.as_raw_fd());
         let id = self.node.server.sessions.get(index).map_or(0, |session| session.id.0);
         let generation = num::usize_of(id & 0x3fff_ffff);
-        if let Err(error) = stream.register(self.poll.registry(), client_token(index, generation)) {
+        if let Err(error) =
+            stream.register(self.io.poll.registry(), client_token(index, generation))
+        {
             tracing::warn!("Registering client socket: {}", errno::text(&error));
             self.node.disconnected(index);
             return;
         }
-        if self.connections.len() <= index {
-            self.connections.resize_with(index + 1, || None);
+        if self.io.connections.len() <= index {
+            self.io.connections.resize_with(index + 1, || None);
         }
         let fresh = Connection {
             stream,
@@ -132,6 +135,6 @@ impl Reactor {
             has_ended: false,
             is_exhausted: false,
         };
-        self.connections[index] = Some(fresh);
+        self.io.connections[index] = Some(fresh);
     }
 }

@@ -7,6 +7,7 @@ pub mod check;
 mod dump;
 mod error;
 pub mod format;
+mod libraries;
 mod load;
 mod old;
 mod read;
@@ -18,6 +19,7 @@ pub mod write;
 
 pub use dump::dump;
 pub use error::{LoadError, Reason};
+pub use libraries::{dump_libraries, restore_libraries};
 pub use load::{
     Aux, Duplicates, Encodings, Expired, LoadOptions, Loaded, Sanitize, Verified, load, load_from,
 };

@@ -63,7 +63,7 @@ pub fn restore(
 }
 
 /// The value's bytes without the footer, if that is right, and whose types they have.
-fn verified(payload: &[u8], verify: Verify) -> Option<(&[u8], Dialect)> {
+pub(super) fn verified(payload: &[u8], verify: Verify) -> Option<(&[u8], Dialect)> {
     let (summed, &found) = payload.split_last_chunk::<CHECKSUM_LEN>()?;
     let (body, &version) = summed.split_last_chunk::<VERSION_LEN>()?;
     let dialect = match u32::from(u16::from_le_bytes(version)) {

@@ -4,7 +4,7 @@ use super::memory::{self, Memory};
 use super::names::{self, Name, Place};
 use super::result::Writer;
 use super::{
-    Function, Lrand48, Root, SCRATCH_KEPT_BYTES, Shared, chunk, coroutine, ffi, lua_State,
+    Function, Lrand48, Root, SCRATCH_KEPT_BYTES, Shared, chunk, coroutine, ffi, library, lua_State,
     push_bytes, redis, sandbox, string_at,
 };
 use crate::base::num;
@@ -16,14 +16,29 @@ use std::mem;
 /// Instructions between two looks at whether the script is to end.
 const INSTRUCTIONS_PER_LOOK: c_int = 100_000;
 /// What stays on the main stack: the globals, the handler of errors, then the names of fields.
-const GLOBALS_AT: c_int = 1;
+pub(super) const GLOBALS_AT: c_int = 1;
 const HANDLER_AT: c_int = 2;
 const NAMES: Place = Place::Above(HANDLER_AT);
-const STACK_KEPT: c_int = HANDLER_AT + names::COUNT;
+pub(super) const STACK_KEPT: c_int = HANDLER_AT + names::COUNT;
+
+const KILLED: &[u8] = b"ERR Script killed by user with SCRIPT KILL.";
+const LOAD_TIMEOUT: &[u8] = b"ERR FUNCTION LOAD timeout";
 
 /// What scripts are compiled to; of one interpreter.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reference(c_int);
+
+impl Reference {
+    /// What `luaL_ref` gave.
+    pub(super) const fn new(index: c_int) -> Self {
+        Self(index)
+    }
+
+    /// Its place in the registry.
+    pub(super) const fn index(&self) -> c_int {
+        self.0
+    }
+}
 
 /// How a script gets its keys and arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +113,16 @@ impl Interpreter {
             big: Vec::new(),
             api: None,
             protocol: Protocol::Resp2,
-            random: Lrand48::seeded(0),
+            random: Lrand48::NEW,
             is_killed: false,
             is_collector_set: false,
             stack_base: 0,
             next: ffi::LUA_NOREF,
             string_meta: ffi::LUA_NOREF,
+            env_meta: ffi::LUA_NOREF,
+            load_globals: ffi::LUA_NOREF,
+            is_loading: false,
+            registered: Vec::new(),
         };
         let shared = Box::into_raw(Box::new(shared));
         let root = Box::into_raw(Box::new(Root { memory: Memory::NEW, shared }));
@@ -154,23 +173,12 @@ impl Interpreter {
         api: &mut dyn Api,
     ) -> Result<Returned, ScriptError> {
         let state = self.state;
-        // SAFETY: the functions of scripts use the pointer only below `lua_pcall`, where nobody else uses
-        // `api`; it is taken away after.
-        let pointer =
-            unsafe { mem::transmute::<*mut (dyn Api + '_), *mut (dyn Api + 'static)>(api) };
         // SAFETY: nothing raises but below `lua_pcall`; the stack has room for 20 values.
         unsafe {
-            let shared = Shared::of(state);
-            shared.api = Some(pointer);
-            shared.protocol = Protocol::Resp2;
-            shared.random = Lrand48::seeded(0);
-            shared.stack_base = coroutine::stack_here();
             ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, function.0);
             let arguments = push_input(state, input);
-            (*self.root).memory.limit = memory::BYTES_MAX;
-            let status = ffi::lua_pcall(state, arguments, 1, HANDLER_AT);
-            (*self.root).memory.limit = usize::MAX;
-            let protocol = self.leave();
+            let status = self.call(arguments, 1, api);
+            let protocol = Shared::of(state).protocol;
             let result = if status == ffi::LUA_OK {
                 let returned = returned_on_top(state);
                 Writer { state, place: NAMES, protocol, out: api.output() }.write();
@@ -183,11 +191,45 @@ impl Interpreter {
         }
     }
 
-    /// Puts back what a script has changed; the protocol it chose.
+    /// The state.
+    pub(super) const fn state(&self) -> *mut lua_State {
+        self.state
+    }
+
+    /// Calls the function on the stack within the bounds of scripts; the status as `lua_pcall` gives it.
+    ///
+    /// # Safety
+    /// A function with so many arguments is on the main stack.
+    pub(super) unsafe fn call(
+        &mut self,
+        arguments: c_int,
+        results: c_int,
+        api: &mut dyn Api,
+    ) -> c_int {
+        let state = self.state;
+        // SAFETY: the functions of scripts use the pointer only below `lua_pcall`, where nobody else uses
+        // `api`; it is taken away after.
+        let pointer =
+            unsafe { mem::transmute::<*mut (dyn Api + '_), *mut (dyn Api + 'static)>(api) };
+        // SAFETY: the caller's.
+        unsafe {
+            let shared = Shared::of(state);
+            shared.api = Some(pointer);
+            shared.protocol = Protocol::Resp2;
+            shared.stack_base = coroutine::stack_here();
+            (*self.root).memory.limit = memory::BYTES_MAX;
+            let status = ffi::lua_pcall(state, arguments, results, HANDLER_AT);
+            (*self.root).memory.limit = usize::MAX;
+            self.leave();
+            status
+        }
+    }
+
+    /// Puts back what a script has changed.
     ///
     /// # Safety
     /// Its script is over.
-    unsafe fn leave(&mut self) -> Protocol {
+    unsafe fn leave(&mut self) {
         let state = self.state;
         // SAFETY: the caller's.
         unsafe {
@@ -205,7 +247,6 @@ impl Interpreter {
                 shared.scratch = Vec::new();
                 shared.args = Vec::new();
             }
-            shared.protocol
         }
     }
 }
@@ -254,7 +295,10 @@ unsafe fn prepare(state: *mut lua_State, shared: *mut Shared) {
         ffi::lua_pushvalue(state, ffi::LUA_GLOBALSINDEX);
         push_functions(state, sandbox::FUNCTIONS);
         push_redis(state);
-        ffi::lua_call(state, 3, 3);
+        push_load_redis(state);
+        ffi::lua_call(state, 4, 5);
+        (*shared).load_globals = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+        (*shared).env_meta = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
         (*shared).string_meta = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
         ffi::lua_insert(state, 1); // what is visible, at `GLOBALS_AT`
         push_bytes(state, b"next");
@@ -304,6 +348,35 @@ unsafe fn push_redis(state: *mut lua_State) {
         ffi::lua_setfield(state, -2, c"REDIS_VERSION".as_ptr());
         ffi::lua_pushnumber(state, crate::script::VERSION_NUMBER);
         ffi::lua_setfield(state, -2, c"REDIS_VERSION_NUM".as_ptr());
+    }
+}
+
+/// Pushes what libraries see as `redis` while they are loaded.
+///
+/// # Safety
+/// As for `prepare`.
+unsafe fn push_load_redis(state: *mut lua_State) {
+    const SHARED: [&CStr; 7] = [
+        c"log",
+        c"LOG_DEBUG",
+        c"LOG_VERBOSE",
+        c"LOG_NOTICE",
+        c"LOG_WARNING",
+        c"REDIS_VERSION",
+        c"REDIS_VERSION_NUM",
+    ];
+    // SAFETY: the caller's; the table `redis` is on top.
+    unsafe {
+        ffi::lua_checkstack(state, names::COUNT + 8);
+        let redis_at = ffi::lua_gettop(state);
+        ffi::lua_createtable(state, 0, 8);
+        for name in SHARED {
+            ffi::lua_getfield_(state, redis_at, name.as_ptr());
+            ffi::lua_setfield(state, -2, name.as_ptr());
+        }
+        names::push_all(state);
+        ffi::lua_pushcclosure(state, library::register_function, names::COUNT);
+        ffi::lua_setfield(state, -2, c"register_function".as_ptr());
     }
 }
 
@@ -361,12 +434,14 @@ unsafe extern "C-unwind" fn hook(state: *mut lua_State, _record: *mut ffi::lua_D
         if !shared.is_killed && (*api).interrupt() == Interrupt::GoOn {
             return;
         }
-        Shared::of(state).is_killed = true;
+        let shared = Shared::of(state);
+        shared.is_killed = true;
+        let text = if shared.is_loading { LOAD_TIMEOUT } else { KILLED };
         ffi::lua_sethook(state, Some(hook), EACH_STEP, 1);
         ffi::lua_checkstack(state, 4);
         ffi::lua_createtable(state, 0, 1);
         push_bytes(state, b"err");
-        push_bytes(state, b"ERR Error running script. Script killed by user with SCRIPT KILL.");
+        push_bytes(state, text);
         ffi::lua_rawset(state, -3);
         ffi::lua_error(state)
     }
@@ -460,7 +535,7 @@ unsafe fn returned_on_top(state: *mut lua_State) -> Returned {
 ///
 /// # Safety
 /// The main stack, with four free slots; nothing raises outside of scripts.
-unsafe fn error_on_top(state: *mut lua_State) -> ScriptError {
+pub(super) unsafe fn error_on_top(state: *mut lua_State) -> ScriptError {
     // SAFETY: the caller's; fields are read raw.
     unsafe {
         if ffi::lua_type(state, -1) != ffi::LUA_TTABLE {

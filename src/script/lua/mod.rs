@@ -31,6 +31,7 @@
 mod chunk;
 mod coroutine;
 mod interpreter;
+mod library;
 mod memory;
 mod names;
 mod random;
@@ -39,11 +40,12 @@ mod reply;
 mod result;
 mod sandbox;
 
-use super::Api;
+use super::{Api, Registered};
 use crate::resp::Protocol;
 use crate::resp::parse::Span;
 use bytes::Bytes;
 pub use interpreter::{Input, Interpreter, Passing, Reference, Returned, ScriptError};
+pub use library::{LoadError, is_name};
 use memory::Memory;
 pub(in crate::script) use mlua_sys::lua51 as ffi;
 use random::Lrand48;
@@ -86,6 +88,13 @@ struct Shared {
     /// References to the scripts' `next`, and to what they see as the metatable of strings.
     next: c_int,
     string_meta: c_int,
+    /// References to the globals' metatable, and to what they show while a library is loaded.
+    env_meta: c_int,
+    load_globals: c_int,
+    /// Whether one is.
+    is_loading: bool,
+    /// The functions it has registered.
+    registered: Vec<Registered>,
 }
 
 impl Shared {

@@ -1,6 +1,6 @@
 -- Runs once in a new interpreter, with all of Lua's libraries at hand, and leaves what scripts may see.
 -- `rust` are the functions of `sandbox.rs`; `locked_meta(real, shown)` makes the metatable of a locked table.
-local G, rust, redis = ...
+local G, rust, redis, load_redis = ...
 local pairs, setmetatable, type = pairs, setmetatable, type
 local locked_meta = rust.locked_meta
 
@@ -44,4 +44,8 @@ setmetatable(visible, { __index = rust.missing })
 -- Methods of strings come from the real table; what scripts see of the metatable is locked.
 local shown = lock { __index = visible.string }
 G.getmetatable('').__index = string
-return env, visible, shown
+
+-- A library that is being loaded finds only what belongs to that.
+local load_globals = { redis = lock(setmetatable(load_redis, { __index = rust.missing })) }
+setmetatable(load_globals, { __index = rust.missing })
+return env, visible, shown, G.getmetatable(env), load_globals

@@ -1,4 +1,4 @@
-//! `math.random`: the same numbers in each run of a script, those that Redis gives.
+//! `math.random`: the numbers that Redis gives, from the start of the interpreter on.
 
 use super::{Shared, ffi, lua_State, raise};
 use crate::base::num;
@@ -14,6 +14,9 @@ const MASK: u64 = (1 << 48) - 1;
 const GIVEN_MAX: u64 = (1 << 31) - 1;
 
 impl Lrand48 {
+    /// Where it begins.
+    pub(super) const NEW: Self = Self(0x1234_ABCD_330E);
+
     /// Begins anew.
     pub(super) const fn seeded(seed: u32) -> Self {
         let [a, b, c, d] = seed.to_le_bytes();

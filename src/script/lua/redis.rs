@@ -98,7 +98,7 @@ unsafe fn execute(state: *mut lua_State) -> Kind {
     // SAFETY: the caller's; what is owned belongs to the shared buffers.
     unsafe {
         let shared = Shared::of(state);
-        let Some(api) = shared.api else {
+        let Some(api) = shared.api.filter(|_| !shared.is_loading) else {
             push_error(state, OUTSIDE);
             return Kind::Error;
         };
