@@ -370,7 +370,14 @@ mod tests {
         logger.set(&LogOptions { file: Some(path.clone()), ..options }).unwrap();
         logger.role.store(code_of(&Role::ALL, role), Ordering::Relaxed);
         let subscriber = tracing_subscriber::registry().with(LineLayer(logger));
-        tracing::subscriber::with_default(subscriber, || body(logger));
+        // Who is interested in which event is known to the whole process: one subscriber at a time.
+        static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::callsite::rebuild_interest_cache();
+            body(logger);
+        });
+        drop(one);
         let text = fs::read_to_string(path).unwrap();
         let pid = std::process::id().to_string();
         text.lines().map(|line| line.replacen(&pid, "PID", 1)).collect()
