@@ -6,6 +6,16 @@ use crate::resp::Args;
 /// What is shown instead of a secret.
 pub const HIDDEN: &[u8] = b"(redacted)";
 
+/// Secret directives that this server knows by other names only: those of Valkey.
+const OTHER_NAMES: [&str; 2] = ["primaryauth", "primaryuser"];
+
+fn is_secret_directive(name: &[u8]) -> bool {
+    match config::find(name) {
+        Some((directive, _)) => directive.traits.contains(Traits::SECRET),
+        None => OTHER_NAMES.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes())),
+    }
+}
+
 /// Where the secrets of a command are. Told from the arguments alone, so that a command that fails hides
 /// them as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +42,7 @@ impl Secrets {
             }),
             Self::OfDirectives(first) => {
                 let is_value = index > first && (index - first) % 2 == 1;
-                is_value
-                    && config::find(args.at(index - 1))
-                        .is_some_and(|(directive, _)| directive.traits.contains(Traits::SECRET))
+                is_value && is_secret_directive(args.at(index - 1))
             }
         }
     }
@@ -70,6 +78,11 @@ mod tests {
         check(behind, "HELLO 3 x AUTH p", "HELLO 3 x AUTH -");
         check(behind, "HELLO 3 AUTH", "HELLO 3 AUTH");
         let directives = Secrets::OfDirectives(2);
+        check(
+            directives,
+            "CONFIG SET PrimaryAuth p primary x",
+            "CONFIG SET PrimaryAuth - primary x",
+        );
         check(directives, "CONFIG SET hz 5 MasterAuth p hz", "CONFIG SET hz 5 MasterAuth - hz");
         check(
             directives,
