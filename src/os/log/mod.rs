@@ -364,15 +364,16 @@ mod tests {
 
     /// What a logger of its own prints while `body` runs, with the process's id as `PID`.
     fn printed(options: LogOptions, role: Role, body: impl FnOnce(&Logger)) -> Vec<String> {
+        // Who is interested in which event is known to the whole process, and `set` asks the
+        // subscriber of its own thread: one at a time.
+        static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("log");
         let logger: &'static Logger = Box::leak(Box::new(Logger::new()));
         logger.set(&LogOptions { file: Some(path.clone()), ..options }).unwrap();
         logger.role.store(code_of(&Role::ALL, role), Ordering::Relaxed);
         let subscriber = tracing_subscriber::registry().with(LineLayer(logger));
-        // Who is interested in which event is known to the whole process: one subscriber at a time.
-        static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-        let one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         tracing::subscriber::with_default(subscriber, || {
             tracing::callsite::rebuild_interest_cache();
             body(logger);
