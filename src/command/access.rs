@@ -304,6 +304,21 @@ impl Server {
         check(&self.commands, &session.user, session.db, id, args).is_ok()
     }
 
+    /// Whether a client's user may run a command line; what is refused is noted.
+    fn allows(
+        &mut self,
+        session: &Session,
+        id: CommandId,
+        args: &Args<'_>,
+        context: acl::Context,
+    ) -> Result<(), Denied> {
+        let allowed = check(&self.commands, &session.user, session.db, id, args);
+        if let Err(denied) = allowed {
+            self.note_denied(session, id, args, denied, context);
+        }
+        allowed
+    }
+
     /// As [`Server::check_access`], for a command that a script calls.
     ///
     /// # Errors
@@ -314,11 +329,7 @@ impl Server {
         id: CommandId,
         args: &Args<'_>,
     ) -> Outcome {
-        let Err(denied) = check(&self.commands, &session.user, session.db, id, args) else {
-            return Ok(());
-        };
-        self.note_denied(session, id, args, denied, acl::Context::Lua);
-        Err(refused_to_script(denied))
+        self.allows(session, id, args, acl::Context::Lua).map_err(refused_to_script)
     }
 
     /// Whether a client's user may run a command line; if not, that is noted.
@@ -331,16 +342,13 @@ impl Server {
         id: CommandId,
         args: &Args<'_>,
     ) -> Outcome {
-        let Err(denied) = check(&self.commands, &session.user, session.db, id, args) else {
-            return Ok(());
-        };
         let context = if session.flags.contains(SessionFlags::MULTI) {
             acl::Context::Multi
         } else {
             acl::Context::Toplevel
         };
-        self.note_denied(session, id, args, denied, context);
-        Err(refused(&self.commands, id, denied))
+        let allowed = self.allows(session, id, args, context);
+        allowed.map_err(|denied| refused(&self.commands, id, denied))
     }
 
     /// As [`Server::check_access`], for a command of a transaction that is being executed.
@@ -353,11 +361,7 @@ impl Server {
         id: CommandId,
         args: &Args<'_>,
     ) -> Outcome {
-        let Err(denied) = check(&self.commands, &session.user, session.db, id, args) else {
-            return Ok(());
-        };
-        self.note_denied(session, id, args, denied, acl::Context::Multi);
-        Err(refused_now(denied))
+        self.allows(session, id, args, acl::Context::Multi).map_err(refused_now)
     }
 
     /// Counts a command line that was refused and puts it into the log.
