@@ -1,5 +1,5 @@
-//! Libraries of functions in a log: their sources are kept as they are, to be written back. They are not
-//! compiled, and nothing calls them.
+//! Libraries of functions in a log. While it is replayed, only their sources are followed: what is there at
+//! the end is compiled once, by `Server::load_libraries`.
 
 use super::replay::ReplayError;
 use crate::base::quote;
