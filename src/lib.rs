@@ -17,6 +17,8 @@ pub mod store;
 
 pub mod persist;
 
+pub mod repl;
+
 pub mod pubsub;
 
 pub mod script;

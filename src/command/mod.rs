@@ -41,6 +41,7 @@ pub mod push;
 pub mod quiet_host;
 pub mod replay;
 mod replay_library;
+pub mod replication;
 pub mod scripting;
 pub mod secrets;
 pub mod server;

@@ -9,6 +9,7 @@ use super::latency::LatencyMonitor;
 use super::observe::{Attention, CommandLogs, Hotkeys, Interest, Monitors};
 use super::persist::{Conditions, Persistence};
 use super::push::Pushes;
+use super::replication::Replication;
 use super::scripting::Scripting;
 use super::stats::Stats;
 use super::table::CommandTable;
@@ -152,6 +153,8 @@ pub struct Server {
     pub resumable: Vec<usize>,
     /// Snapshots.
     pub persistence: Persistence,
+    /// Who follows this server, and whom it follows.
+    pub replication: Replication,
     /// What keeps commands from being executed.
     pub conditions: Conditions,
     /// Set once the server is to end.
@@ -232,7 +235,7 @@ impl Server {
         mut keyspace: Keyspace,
         mut host: Box<dyn Host>,
         ticks: fn() -> u64,
-        rng: Rng,
+        mut rng: Rng,
         now: Now,
     ) -> Self {
         keyspace.set_policy(access_policy(&config));
@@ -267,6 +270,7 @@ impl Server {
             now,
             started: now,
             ticks,
+            replication: Replication::new(&mut rng),
             rng,
             startup_memory_bytes: host.allocated(),
             host,

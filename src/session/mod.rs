@@ -146,7 +146,7 @@ impl AwaitedKeys {
 bitflags! {
     /// Settings and facts that CLIENT LIST shows as letters.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-    pub struct SessionFlags: u16 {
+    pub struct SessionFlags: u32 {
         /// Connected through a Unix socket.
         const UNIX_SOCKET = 1 << 0;
         /// CLIENT NO-EVICT on.
@@ -177,6 +177,10 @@ bitflags! {
         const TRACKS_READS = 1 << 11;
         /// There are things that its user may not do.
         const RESTRICTED = 1 << 13;
+        /// It follows this server: it is sent the stream of changes.
+        const REPLICA = 1 << 14;
+        /// This server follows it: it sends the stream of changes.
+        const PRIMARY = 1 << 16;
     }
 }
 

@@ -1,0 +1,16 @@
+//! Replication as rules and books without I/O: whose stream of changes it is and how far it goes, what
+//! of it is kept, and how far each replica is.
+//!
+//! [`History`] says whether somebody who was cut off can go on; [`Backlog`] keeps the latest bytes of the
+//! stream, once for all who are still to be sent them; [`Replicas`] are those who follow this server.
+//! Clients, sockets and clocks are not known here: places, bytes and times are passed in.
+
+mod backlog;
+mod history;
+mod id;
+mod replicas;
+
+pub use backlog::Backlog;
+pub use history::{History, Second};
+pub use id::ReplId;
+pub use replicas::{Capabilities, Replica, Replicas, Stage};
