@@ -269,10 +269,19 @@ pub trait AppendOnlyFile: Debug {
     fn set_write_delay(&mut self, micros: u64);
 }
 
+/// Whether a script asks for the first time that others be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// It does.
+    First,
+    /// It does again.
+    Next,
+}
+
 /// Who can serve clients while the one that is being served waits for a script.
 pub trait Bystander: Debug {
     /// Serves other clients for a moment, if there is something to do.
-    fn serve(self: Box<Self>, server: &mut Server) -> Box<dyn Bystander>;
+    fn serve(self: Box<Self>, server: &mut Server, round: Round) -> Box<dyn Bystander>;
     /// Itself, for who knows what it is.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }

@@ -115,6 +115,8 @@ pub struct Server {
     pub scripting: Scripting,
     /// Who serves other clients while a script takes long; nobody in tests.
     pub bystander: Option<Box<dyn Bystander>>,
+    /// How often it took over input that was being worked through.
+    pub takeovers: u64,
     /// How `maxmemory` is kept.
     pub eviction: Eviction,
     /// How values are moved together in memory.
@@ -259,6 +261,7 @@ impl Server {
             effects: Effects::default(),
             scripting: Scripting::default(),
             bystander: None,
+            takeovers: 0,
             eviction: Eviction::default(),
             defragmentation: Defragmentation::default(),
             stats: Stats::default(),

@@ -29,8 +29,10 @@ pub(super) struct Parsed {
 }
 
 impl Desk<'_> {
-    /// As [`Desk::input`], for several clients in order; none of them is there twice.
+    /// As [`Desk::input`], for several clients in order; none of them is there twice. If a script takes
+    /// long, its bystander takes over what is behind it.
     pub fn input_all(&mut self, now: Now, buf: &[u8], received: &[Received]) {
+        let takeovers = self.server.takeovers;
         let mut rest = received;
         while !rest.is_empty() {
             let mut parsed = std::mem::take(&mut self.tools.ahead);
@@ -38,6 +40,9 @@ impl Desk<'_> {
             let (group, others) = rest.split_at(parsed.len());
             for (Received { client, bytes }, parsed) in group.iter().zip(parsed.drain(..)) {
                 self.input_parsed(now, *client, &buf[bytes.clone()], parsed);
+                if self.server.takeovers != takeovers {
+                    return;
+                }
             }
             self.tools.ahead = parsed; // keep the allocation
             rest = others;

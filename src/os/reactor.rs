@@ -117,10 +117,8 @@ struct Io {
     poll: Poll,
     listeners: Listeners,
     connections: Vec<Option<Connection>>,
-    /// Where input is read into: what was received and not handed on yet, then room for one more read.
-    buffer: Box<[u8]>,
-    /// What was received and not handed on yet.
-    received: Vec<Received>,
+    /// What was received. While it is handed on, the commands' execution shares it.
+    input: Rc<Input>,
     /// Clients whose socket may hold more than was read.
     unread: Vec<usize>,
     /// Clients whose replies exceeded what one turn may write.
@@ -137,14 +135,29 @@ struct Io {
     woken_tick: u64,
     /// When the clock that times commands is to be compared with the system's again.
     resync_at_ns: u64,
-    /// While commands are executed: the clients whose input they are, in order.
-    handed_on: Vec<usize>,
-    /// Whether this is within a command, whose client and those behind it are not to be served.
+    /// Whether this is within a command, whose client is not to be served.
     is_within: bool,
     /// Whether a signal arrived while a script ran.
     was_signalled: bool,
     /// What serving others from within a script needs.
     spare: bystander::Spare,
+}
+
+/// What clients sent.
+#[derive(Debug)]
+struct Input {
+    /// Where it is read into: what was received and not handed on yet, then room for one more read.
+    buffer: Box<[u8]>,
+    /// What was received and not handed on yet.
+    received: Vec<Received>,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        let len = GATHERED_BYTES_MAX + TAIL_BYTES_MAX + READ_BYTES;
+        let buffer = vec![0; len].into_boxed_slice();
+        Self { buffer, received: Vec::with_capacity(CLIENTS_GATHERED_MAX) }
+    }
 }
 
 /// Why the loop ended.
@@ -185,8 +198,7 @@ impl Reactor {
             poll,
             listeners,
             connections: Vec::new(),
-            buffer: Self::new_buffer(),
-            received: Vec::with_capacity(CLIENTS_GATHERED_MAX),
+            input: Rc::default(),
             unread: Vec::new(),
             unwritten: Vec::new(),
             held: Vec::new(),
@@ -196,7 +208,6 @@ impl Reactor {
             woken: now(),
             woken_tick: clock::ticks(),
             resync_at_ns: 0,
-            handed_on: Vec::new(),
             is_within: false,
             was_signalled: false,
             spare: bystander::Spare::default(),
@@ -231,11 +242,6 @@ impl Reactor {
                 ended => return Ok(ended),
             }
         }
-    }
-
-    /// Room for what is gathered, a tail and a read.
-    fn new_buffer() -> Box<[u8]> {
-        vec![0; GATHERED_BYTES_MAX + TAIL_BYTES_MAX + READ_BYTES].into_boxed_slice()
     }
 
     /// The reactor at work.
@@ -320,7 +326,8 @@ impl Service<'_> {
         let io = &mut **self.io;
         let now_ms = io.woken.mono_ms();
         if io.lingerers.wait_ms(now_ms) == Some(0) {
-            io.lingerers.drain(now_ms, &mut io.buffer[..READ_BYTES]);
+            let buffer = &mut own(&mut io.input).buffer;
+            io.lingerers.drain(now_ms, &mut buffer[..READ_BYTES]);
         }
         if io.metrics.deadline_ms().is_some_and(|at_ms| at_ms <= now_ms) {
             io.metrics.expire(now_ms);
@@ -428,22 +435,24 @@ impl Service<'_> {
         let tail = self.node.take_tail(index);
         let io = &mut **self.io;
         let Some(Some(connection)) = io.connections.get_mut(index) else { return };
-        let start = io.received.last().map_or(0, |last| last.bytes.end);
+        let Input { buffer, received } = own(&mut io.input);
+        let start = received.last().map_or(0, |last| last.bytes.end);
         let from = start + tail.len();
-        io.buffer[start..from].copy_from_slice(&tail);
-        match connection.stream.read(&mut io.buffer[from..from + READ_BYTES]) {
+        buffer[start..from].copy_from_slice(&tail);
+        match connection.stream.read(&mut buffer[from..from + READ_BYTES]) {
             Ok(0) => {
                 self.hand_on(); // what others sent before
                 self.end_of_input(index);
             }
             Ok(count) => {
+                let end = from + count;
+                received.push(Received { client: index, bytes: start..end });
+                let is_enough = end > GATHERED_BYTES_MAX || received.len() == CLIENTS_GATHERED_MAX;
                 if count == READ_BYTES || connection.has_ended {
                     self.queue_unread(index);
                 }
                 self.count_read(index, count);
-                let end = from + count;
-                self.io.received.push(Received { client: index, bytes: start..end });
-                if end > GATHERED_BYTES_MAX || self.io.received.len() == CLIENTS_GATHERED_MAX {
+                if is_enough {
                     self.hand_on();
                 }
             }
@@ -457,22 +466,16 @@ impl Service<'_> {
 
     /// Hands what was received to the node.
     fn hand_on(&mut self) {
-        if self.io.received.is_empty() {
+        if self.io.input.received.is_empty() {
             return;
         }
         let now = self.io.now();
-        let io = &mut **self.io;
-        let buffer = std::mem::take(&mut io.buffer);
-        let mut received = std::mem::take(&mut io.received);
-        let before = io.handed_on.len();
-        io.handed_on.extend(received.iter().map(|received| received.client));
+        let input = Rc::clone(&self.io.input);
         self.io.lend_to(self.node.server);
-        self.node.input_all(now, &buffer, &received);
+        self.node.input_all(now, &input.buffer, &input.received);
         self.io.take_back(self.node.server);
-        received.clear();
-        let io = &mut **self.io;
-        (io.buffer, io.received) = (buffer, received);
-        io.handed_on.truncate(before);
+        drop(input);
+        own(&mut self.io.input).received.clear();
     }
 
     /// Reads on behalf of the clients whose sockets were not emptied.
@@ -566,14 +569,15 @@ impl Service<'_> {
     fn read_rest_of_large(&mut self, index: usize) {
         let io = &mut **self.io;
         let Some(Some(connection)) = io.connections.get_mut(index) else { return };
-        match connection.stream.read(&mut io.buffer[..READ_BYTES]) {
+        let Input { buffer, received } = own(&mut io.input);
+        match connection.stream.read(&mut buffer[..READ_BYTES]) {
             Ok(0) => self.end_of_input(index),
             Ok(count) => {
+                received.push(Received { client: index, bytes: 0..count });
                 if count == READ_BYTES || connection.has_ended {
                     self.queue_unread(index);
                 }
                 self.count_read(index, count);
-                self.io.received.push(Received { client: index, bytes: 0..count });
                 self.hand_on();
             }
             Err(error) => self.read_failed(index, &error),
@@ -746,6 +750,13 @@ impl Service<'_> {
             io.lingerers.add(connection.stream, Registered::Yes, registry, now_ms);
         }
     }
+}
+
+/// What clients send, to add to it.
+#[inline]
+fn own(input: &mut Rc<Input>) -> &mut Input {
+    Rc::get_mut(input)
+        .expect("it is shared only while it is handed on, and then another one is in its place")
 }
 
 fn write_some(stream: &mut Stream, output: &crate::resp::Output) -> io::Result<usize> {

@@ -90,6 +90,11 @@ impl Signals {
     }
 }
 
+/// Whether a request has come that was not taken yet.
+pub fn is_pending() -> bool {
+    PENDING.load(Ordering::Acquire) != 0
+}
+
 /// The shutdown was given up (SHUTDOWN ABORT, or saving failed): the next SIGINT asks again instead of
 /// ending the process.
 pub fn forget() {

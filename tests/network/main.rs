@@ -21,6 +21,7 @@ mod pausing;
 mod pipelines;
 mod publishing;
 mod quiet;
+mod scripting;
 mod starting;
 mod waiting;
 

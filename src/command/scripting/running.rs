@@ -4,6 +4,7 @@
 
 use super::run::Program;
 use crate::base::num;
+use crate::command::host::Round;
 use crate::command::persist::Conditions;
 use crate::command::server::Server;
 use crate::command::{Context, Error, Outcome};
@@ -75,12 +76,14 @@ pub(super) struct Sight<'a> {
 /// Lets other clients be served if a script has run for long; whether it goes on.
 pub(super) fn look(ctx: &mut Context<'_>, script: &Sight<'_>) -> Interrupt {
     let now_ns = (ctx.server.ticks)();
+    let mut round = Round::Next;
     if ctx.server.scripting.running.is_none() {
         let took_ms = now_ns.saturating_sub(script.started_ns) / 1_000_000;
         if took_ms < ctx.server.config.busy_reply_threshold {
             return Interrupt::GoOn;
         }
         become_slow(ctx, script, took_ms);
+        round = Round::First;
     }
     if let Some(running) = &mut ctx.server.scripting.running {
         running.has_written = script.has_written;
@@ -89,7 +92,7 @@ pub(super) fn look(ctx: &mut Context<'_>, script: &Sight<'_>) -> Interrupt {
     if let Some(bystander) = server.bystander.take() {
         // For the script it stays the moment it began in.
         let now = server.now;
-        server.bystander = Some(bystander.serve(server));
+        server.bystander = Some(bystander.serve(server, round));
         server.set_now(now);
     }
     if server.shutdown.is_some() {
@@ -125,6 +128,16 @@ pub(super) fn end(server: &mut Server) {
     if server.scripting.running.is_some() {
         server.scripting.running = None;
         server.conditions.remove(Conditions::BUSY);
+    }
+}
+
+impl Server {
+    /// Ends the script that runs, since the server is to end; one that has written goes on.
+    pub fn end_script(&mut self) {
+        if let Some(running) = self.scripting.running.as_mut().filter(|script| !script.has_written)
+        {
+            running.is_killed = true;
+        }
     }
 }
 

@@ -2,17 +2,20 @@
 //!
 //! The connections are lent to the server while it executes commands ([`Io`] is its bystander). A script
 //! that takes long hands them the server for a moment; then what other clients sent is read, executed and
-//! replied to as in any turn, by a desk and a buffer of its own. The client of the script, and those whose
-//! input was read in the same piece and is behind the script, are out of reach until it is over: what they
-//! have yet to be told waits for their own turn.
+//! replied to as in any turn, by a desk and a buffer of its own. The first time it takes over what the turn
+//! that the script interrupted has still to do: input that was read already, and sockets whose change was
+//! told already. Only the client of the script is out of reach until it is over.
 
-use super::{Io, Lent, Reactor, Service, Turn};
-use crate::command::host::Bystander;
+use super::{Input, Io, Lent, Service};
+use crate::command::host::{Bystander, Round};
 use crate::command::server::Server;
 use crate::node::{Desk, Tools};
+use crate::os::signal;
 use mio::Events;
 use mio::event::Event;
 use std::any::Any;
+use std::mem;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Events taken from the kernel at once.
@@ -22,7 +25,7 @@ const EVENTS_MAX: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Spare {
     events: Option<Events>,
-    buffer: Box<[u8]>,
+    input: Option<Rc<Input>>,
     tools: Tools,
 }
 
@@ -42,20 +45,20 @@ impl Lent {
 }
 
 impl Bystander for Io {
-    fn serve(mut self: Box<Self>, server: &mut Server) -> Box<dyn Bystander> {
-        let Spare { events, buffer, mut tools } = std::mem::take(&mut self.spare);
+    fn serve(mut self: Box<Self>, server: &mut Server, round: Round) -> Box<dyn Bystander> {
+        let Spare { events, input, mut tools } = mem::take(&mut self.spare);
         let mut events = events.unwrap_or_else(|| Events::with_capacity(EVENTS_MAX));
-        self.buffer = if buffer.is_empty() { Reactor::new_buffer() } else { buffer };
-        // Those in front of the script's client have been served.
-        let at = self.handed_on.iter().position(|&index| server.sessions.get(index).is_none());
-        self.handed_on.drain(..at.unwrap_or(0));
+        let outer = mem::replace(&mut self.input, input.unwrap_or_default());
         self.is_within = true;
         let mut io = Lent(Some(self));
         let mut service = Service { node: Desk { server, tools: &mut tools }, io: &mut io };
+        if round == Round::First {
+            service.take_over(&outer);
+        }
         service.serve_others(&mut events);
         io.is_within = false;
-        let buffer = std::mem::take(&mut io.buffer);
-        io.spare = Spare { events: Some(events), buffer, tools };
+        let input = mem::replace(&mut io.input, outer);
+        io.spare = Spare { events: Some(events), input: Some(input), tools };
         io.0.take().expect("it is given back after each piece of work")
     }
 
@@ -65,6 +68,30 @@ impl Bystander for Io {
 }
 
 impl Service<'_> {
+    /// Does what the turn would have done after the script: executes what was read behind it, and looks at
+    /// every socket, since the kernel tells each change once.
+    fn take_over(&mut self, outer: &Input) {
+        self.io.read_clocks();
+        self.node.server.takeovers += 1;
+        let sessions = &self.node.server.sessions;
+        let at = outer.received.iter().position(|part| sessions.get(part.client).is_none());
+        if let Some(at) = at {
+            let now = self.io.now();
+            self.io.lend_to(self.node.server);
+            self.node.input_all(now, &outer.buffer, &outer.received[at + 1..]);
+            self.io.take_back(self.node.server);
+        }
+        let io = &mut **self.io;
+        io.unread.clear();
+        for (index, connection) in io.connections.iter_mut().enumerate() {
+            if let Some(connection) = connection {
+                connection.is_unread = true;
+                io.unread.push(index);
+            }
+        }
+        io.listeners.borrow_mut().iter_mut().for_each(|listener| listener.has_more = true);
+    }
+
     /// A turn without waiting, from within a command.
     fn serve_others(&mut self, events: &mut Events) {
         if let Err(error) = self.io.poll.poll(events, Some(Duration::ZERO)) {
@@ -72,8 +99,11 @@ impl Service<'_> {
             return;
         }
         self.io.read_clocks();
-        if self.serve(events) == Turn::Signal {
+        self.serve(events);
+        if signal::is_pending() {
+            // It is obeyed after the script, which is ended for that if it has written nothing.
             self.io.was_signalled = true;
+            self.node.server.end_script();
         }
         self.read_unread();
         self.accept_waiting();
@@ -82,7 +112,7 @@ impl Service<'_> {
 
     /// Whether a client's input must wait until the script is over.
     pub(super) fn is_out_of_reach(&self, index: usize) -> bool {
-        self.io.handed_on.contains(&index) || self.node.server.sessions.get(index).is_none()
+        self.node.server.sessions.get(index).is_none()
     }
 
     /// Notes what an event says of a client out of reach, for later.
