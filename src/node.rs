@@ -129,6 +129,9 @@ impl Desk<'_> {
     pub fn disconnected(&mut self, index: usize) {
         let Some(mut session) = self.server.sessions.remove(index) else { return };
         self.server.ledger.forget(&mut session);
+        if session.flags.contains(SessionFlags::REPLICA) {
+            self.server.replica_gone(&session);
+        }
         self.server.end_wait(&mut session);
         pubsub::unsubscribe_from_all(self.server, &mut session);
         self.server.end_monitor(&mut session);

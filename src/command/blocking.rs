@@ -117,7 +117,7 @@ impl Context<'_> {
         let db = self.session.db;
         let mut keys = AwaitedKeys { db, kind, when_gone, args: args(self.args), range, turn: 0 };
         keys.turn = self.server.keyspace.awaited.add(db, keys.names(), self.session.id.0);
-        let blocked = Blocked { until_ns, timed_out, keys: Some(Box::new(keys)), log: None };
+        let blocked = Blocked { until_ns, timed_out, keys: Some(Box::new(keys)), copies: None };
         self.server.waits.add(self.session, blocked);
         Ok(())
     }
@@ -204,10 +204,10 @@ impl Server {
     }
 
     fn reply_in_vain(&mut self, session: &mut Session, blocked: &Blocked) {
-        let reached = blocked.log.map(|awaited| self.reached(awaited.position));
+        let copies = blocked.copies.map(|awaited| self.copies(&awaited));
         dispatch::reply_later(self, session, |out| {
-            match reached {
-                Some(reached) => reached.reply(out),
+            match copies {
+                Some(copies) => copies.reply(out),
                 None => (blocked.timed_out)(out),
             }
             Ok(())

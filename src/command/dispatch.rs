@@ -89,7 +89,7 @@ pub fn execute(
         server.serve_waiting();
     }
     if session.reply_mode != ReplyMode::On || session.closing == Closing::Now {
-        settle_reply_mode(session, point);
+        settle_reply_mode(server, session, point);
     }
     if !server.pushes.is_empty() {
         server.send_pushes(session);
@@ -110,7 +110,7 @@ fn queue(
         return refuse(server, session, Some(id), &error);
     }
     if session.reply_mode != ReplyMode::On {
-        settle_reply_mode(session, point);
+        settle_reply_mode(server, session, point);
     }
 }
 
@@ -230,7 +230,7 @@ pub fn execute_again(
         let seen = Seen { args, id, nanos, reply: point, attempt: Attempt::Again };
         observe::look_closer(server, session, &seen);
     }
-    settle_reply_mode(session, point);
+    settle_reply_mode(server, session, point);
     if !server.pushes.is_empty() {
         server.send_pushes(session);
     }
@@ -247,7 +247,7 @@ pub fn reply_later(
     let outcome = write(&mut session.output);
     let id = server.commands.find(session.last_command.as_bytes());
     finish(server, session, id.expect("no subcommand waits"), (server.ticks)(), outcome);
-    settle_reply_mode(session, point);
+    settle_reply_mode(server, session, point);
 }
 
 /// Writes the error, if any, and counts. How long the command took, and the tick at its end.
@@ -282,7 +282,7 @@ fn finish(
 
 /// Drops replies the client does not want, and ends CLIENT REPLY SKIP.
 #[cold]
-fn settle_reply_mode(session: &mut Session, point: crate::resp::Checkpoint) {
+fn settle_reply_mode(server: &mut Server, session: &mut Session, point: crate::resp::Checkpoint) {
     match session.reply_mode {
         ReplyMode::On => {}
         ReplyMode::Off => session.output.roll_back(point),
@@ -290,6 +290,13 @@ fn settle_reply_mode(session: &mut Session, point: crate::resp::Checkpoint) {
         ReplyMode::Skip => {
             session.output.roll_back(point);
             session.reply_mode = ReplyMode::On;
+        }
+        ReplyMode::FollowsNext => session.reply_mode = ReplyMode::Follows,
+        ReplyMode::Follows => {
+            if session.output.checkpoint() != point {
+                session.output.roll_back(point);
+                server.refuse_reply_to_replica(session);
+            }
         }
     }
 }
@@ -445,6 +452,9 @@ fn not_for_subscribers(name: &str) -> Error {
 
 fn is_paused(server: &Server, session: &Session, id: CommandId) -> bool {
     let Some(pause) = server.pause else { return false };
+    if session.flags.contains(SessionFlags::REPLICA) {
+        return false; // what it says is how far it is
+    }
     let flags = transaction::flags_in_transaction(server, session, id);
     match pause.kind {
         PauseKind::All => true,
@@ -465,7 +475,7 @@ fn refuse(server: &mut Server, session: &mut Session, id: Option<CommandId>, err
     }
     let point = session.output.checkpoint();
     session.output.error(error.line());
-    settle_reply_mode(session, point);
+    settle_reply_mode(server, session, point);
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ use crate::base::num;
 use crate::config::Config;
 use crate::resp::Args;
 use crate::store::{Keyspace, What, Why};
+use std::borrow::Cow;
+use std::ops::Range;
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
@@ -35,12 +37,15 @@ const UNLINK: &[u8] = b"UNLINK";
 pub enum Listener {
     /// The append-only file.
     AppendOnlyFile,
+    /// Replicas, or what is kept for them.
+    Replicas,
 }
 
 impl Listener {
     const fn bit(self) -> u8 {
         match self {
             Self::AppendOnlyFile => 1,
+            Self::Replicas => 2,
         }
     }
 }
@@ -90,6 +95,8 @@ pub struct Effects {
     is_wanted: bool,
     listeners: u8,
     bytes: Vec<u8>,
+    /// What of them is for replicas alone, in order.
+    not_logged: Vec<Range<usize>>,
     /// How often they were taken.
     turns: u64,
     /// The database that the last SELECT names.
@@ -113,6 +120,32 @@ impl Effects {
         &self.bytes
     }
 
+    /// Whether replicas are among those who listen.
+    #[inline]
+    pub const fn feeds_replicas(&self) -> bool {
+        self.listeners & Listener::Replicas.bit() != 0
+    }
+
+    /// What was recorded, without what is for replicas alone.
+    pub fn bytes_for_log(&self) -> Cow<'_, [u8]> {
+        if self.not_logged.is_empty() {
+            return Cow::Borrowed(&self.bytes);
+        }
+        let mut logged = Vec::new();
+        let mut from = 0;
+        for left_out in &self.not_logged {
+            logged.extend_from_slice(&self.bytes[from..left_out.start]);
+            from = left_out.end;
+        }
+        logged.extend_from_slice(&self.bytes[from..]);
+        Cow::Owned(logged)
+    }
+
+    /// How long [`Effects::bytes_for_log`] is.
+    pub fn log_len(&self) -> usize {
+        self.bytes.len() - self.not_logged.iter().map(Range::len).sum::<usize>()
+    }
+
     /// Whether a unit is being recorded that has a command already.
     pub const fn is_within_unit(&self) -> bool {
         self.unit.depth > 0 && self.unit.commands > 0
@@ -129,6 +162,17 @@ impl Effects {
     /// Bytes of memory that what was recorded takes.
     pub const fn allocated_bytes(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// Takes what was recorded for a moment.
+    pub fn lend(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Ends [`Effects::lend`]. Nothing was recorded meanwhile.
+    pub fn give_back(&mut self, bytes: Vec<u8>) {
+        debug_assert!(self.bytes.is_empty(), "nothing is executed meanwhile");
+        self.bytes = bytes;
     }
 
     /// Takes what was recorded, if it is not to be copied.
@@ -150,6 +194,7 @@ impl Effects {
         debug_assert!(is_whole, "a unit is taken as a whole");
         self.turns += 1;
         self.bytes.clear();
+        self.not_logged.clear();
         self.unit.start = 0;
         self.bytes.shrink_to(KEPT_BYTES_MAX);
     }
@@ -193,7 +238,9 @@ impl Effects {
     /// Forgets what the unit has recorded so far: the server ends in its midst.
     pub fn forget_unit(&mut self) {
         if self.unit.depth > 0 {
-            self.bytes.truncate(self.unit.start);
+            let start = self.unit.start;
+            self.bytes.truncate(start);
+            self.not_logged.retain(|left_out| left_out.end <= start);
             self.unit.commands = 0;
             self.db = None;
         }
@@ -211,6 +258,9 @@ impl Effects {
     fn wrap(&mut self) {
         let start = self.unit.start;
         self.bytes.splice(start..start, MULTI.iter().copied());
+        for left_out in self.not_logged.iter_mut().filter(|left_out| left_out.start >= start) {
+            *left_out = left_out.start + MULTI.len()..left_out.end + MULTI.len();
+        }
         self.bytes.extend_from_slice(EXEC);
     }
 
@@ -300,6 +350,19 @@ impl Effects {
         }
     }
 
+    /// As [`Effects::verbatim`], for replicas alone.
+    fn verbatim_for_replicas(&mut self, db: usize, args: Args<'_>) {
+        if self.db != Some(db) {
+            self.select(db);
+            if self.unit.commands == 0 {
+                self.unit.start = self.bytes.len();
+            }
+        }
+        let start = self.bytes.len();
+        self.verbatim(db, args);
+        self.not_logged.push(start..self.bytes.len());
+    }
+
     fn check_complete(&self) {
         debug_assert_eq!(self.words_missing, 0, "a command has as many words as it says");
     }
@@ -342,8 +405,14 @@ pub(super) fn run(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
     let recorded = if effects.turn() == turn { recorded } else { 0 };
     if effects.bytes.len() != recorded {
         ctx.session.changed_in_turn = effects.turn();
+        effects.end();
+        if effects.feeds_replicas() {
+            let waiting = num::u64_of(effects.bytes.len());
+            ctx.session.changed_at_offset = ctx.server.replication.history.offset() + waiting;
+        }
+    } else {
+        effects.end();
     }
-    effects.end();
     outcome
 }
 
@@ -362,6 +431,7 @@ impl Server {
         if self.effects.listeners == 0 {
             self.effects.is_wanted = false;
             self.effects.bytes = Vec::new();
+            self.effects.not_logged = Vec::new();
             self.effects.unit = Unit { depth: self.effects.unit.depth, ..Unit::default() };
             self.keyspace.removals.stop();
         }
@@ -463,6 +533,17 @@ impl Context<'_> {
         }
         self.server.record_removals_in_unit();
         Some(Recorder { effects: &mut self.server.effects, db: self.session.db })
+    }
+
+    /// Records the command for replicas alone: it changes nothing that is to be there after a restart.
+    pub fn effects_for_replicas(&mut self) {
+        if !self.server.effects.is_wanted || !self.server.effects.feeds_replicas() {
+            return;
+        }
+        let (db, args) = (self.session.db, self.args);
+        self.effects_none();
+        self.server.record_removals_in_unit();
+        self.server.effects.verbatim_for_replicas(db, args);
     }
 
     /// Does not record the command, whatever it changed.

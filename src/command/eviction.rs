@@ -175,7 +175,8 @@ impl Server {
 
     /// Bytes in use that do not count for the limit.
     pub fn uncounted_bytes(&self) -> u64 {
-        num::u64_of(self.effects.allocated_bytes()) + self.log_buffer_bytes()
+        let held_up = num::u64_of(self.replication.held_up_bytes());
+        num::u64_of(self.effects.allocated_bytes()) + self.log_buffer_bytes() + held_up
     }
 
     /// Bytes that wait to be written to the append-only file.

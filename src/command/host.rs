@@ -311,6 +311,14 @@ pub trait Host: Debug {
     /// # Errors
     /// As the system gives them; the old file is then untouched.
     fn replace_file(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    fn remove_file(&mut self, path: &Path) -> io::Result<()> {
+        let _stays = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Fills a buffer with random bytes fit for secrets.
     ///
     /// # Errors
@@ -336,6 +344,25 @@ pub trait Host: Debug {
         file: NewFile<'_>,
         write: &mut Write<'_>,
     ) -> io::Result<Forked>;
+    /// As [`Host::write_file_in_child`], into a pipe, which [`Host::read_pipe`] reads.
+    ///
+    /// # Errors
+    /// The system has no process or no pipe to give.
+    fn write_pipe_in_child(&mut self, write: &mut Write<'_>) -> io::Result<Forked> {
+        let _never_written = write;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Reads what the child has written into the pipe; 0 bytes are its end.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is nothing yet: then the reactor's wait ends when there is. Otherwise the
+    /// system's.
+    fn read_pipe(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let _never_read = buffer;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Closes the pipe, if there is one.
+    fn close_pipe(&mut self) {}
     /// How far the child is, or the last one was.
     fn child_progress(&self) -> ChildProgress;
     /// How the child ended, if it has; once.

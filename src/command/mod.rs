@@ -94,6 +94,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     observe::COMMANDS,
     persist::COMMANDS,
     pubsub::COMMANDS,
+    replication::COMMANDS,
     scripting::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,

@@ -44,6 +44,8 @@ pub(crate) struct FakeHost {
     /// How the child ended, which is over as soon as it is begun.
     pub(crate) child_end: Option<ChildEnd>,
     pub(crate) progress: Progress,
+    /// What the child has written into the pipe.
+    pub(crate) pipe: Option<io::Cursor<Vec<u8>>>,
     /// Whether no file can be written.
     pub(crate) is_full: bool,
     /// Moves everything, always.
@@ -119,6 +121,19 @@ impl Host for FakeHost {
         let written = self.write_file(file, write);
         self.child_end = Some(if written.is_ok() { ChildEnd::Done } else { ChildEnd::Failed });
         Ok(Forked { pid: 1234, took_us: 5 })
+    }
+    fn write_pipe_in_child(&mut self, write: &mut Write<'_>) -> io::Result<Forked> {
+        let mut bytes = Vec::new();
+        let written = write(&mut bytes, &self.progress);
+        self.pipe = Some(io::Cursor::new(bytes));
+        self.child_end = Some(if written.is_ok() { ChildEnd::Done } else { ChildEnd::Failed });
+        Ok(Forked { pid: 1234, took_us: 5 })
+    }
+    fn read_pipe(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.pipe.as_mut().map_or(Ok(0), |pipe| io::Read::read(pipe, buffer))
+    }
+    fn close_pipe(&mut self) {
+        self.pipe = None;
     }
     fn child_progress(&self) -> ChildProgress {
         ChildProgress { keys: self.progress.keys(), ..ChildProgress::default() }

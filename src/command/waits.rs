@@ -84,7 +84,7 @@ mod tests {
                 );
                 waits.add(
                     &mut session,
-                    Blocked { until_ns, timed_out: |out| out.null(), keys: None, log: None },
+                    Blocked { until_ns, timed_out: |out| out.null(), keys: None, copies: None },
                 );
                 session
             })

@@ -3,6 +3,7 @@
 use super::Node;
 use crate::base::num;
 use crate::command::server::{ActiveExpire, Now, PeriodicWork, Server};
+use crate::config::OutputLimit;
 use crate::resp::parse::Trust;
 use crate::session::{Closing, Session, SessionFlags};
 
@@ -46,6 +47,7 @@ impl Node {
         if self.server.persistence.loading.is_some() {
             self.server.look_after_loading();
         }
+        let relay_ms = self.server.relay();
         if self.server.shutdown.is_some() {
             return 0;
         }
@@ -62,6 +64,7 @@ impl Node {
         if self.server.eviction.is_running {
             return 0;
         }
+        wait_ms = wait_ms.min(relay_ms);
         if self.server.config.activedefrag {
             wait_ms = wait_ms.min(self.server.defragment());
         }
@@ -90,6 +93,7 @@ impl Node {
         }
         server.buffers.trim(now.mono_ms());
         server.look_after_files();
+        server.look_after_replicas();
         server.end_if_asked();
         server.expire_cycle();
         server.forget_tracked_keys();
@@ -183,7 +187,8 @@ impl Server {
 
     fn check_idle(&mut self, session: &mut Session, now: Now) {
         let limit_s = i64::from(self.config.timeout);
-        let is_exempt = limit_s == 0 || session.is_held_back();
+        let others = SessionFlags::REPLICA | SessionFlags::PRIMARY;
+        let is_exempt = limit_s == 0 || session.is_held_back() || session.flags.intersects(others);
         if !is_exempt && now.unix_s() - session.active_at_s > limit_s {
             tracing::debug!(client = session.id.0, "Closing idle client");
             self.close(session);
@@ -202,9 +207,15 @@ impl Server {
     /// one that has not authenticated.
     pub fn check_output_limit(&mut self, session: &mut Session) {
         let limits = &self.config.client_output_buffer_limit;
-        let is_subscriber = session.flags.contains(SessionFlags::SUBSCRIBED);
-        let limit = if is_subscriber { limits.pubsub } else { limits.normal };
-        let bytes = num::u64_of(session.output.pending_bytes());
+        let mut bytes = num::u64_of(session.output.pending_bytes());
+        let limit = if session.flags.contains(SessionFlags::REPLICA) {
+            bytes += self.replication.behind(session.index);
+            OutputLimit { hard_bytes: self.replica_limit_bytes(), ..limits.replica }
+        } else if session.flags.contains(SessionFlags::SUBSCRIBED) {
+            limits.pubsub
+        } else {
+            limits.normal
+        };
         self.largest_output_bytes = self.largest_output_bytes.max(bytes);
         let is_stranger = self.trust_of(session) == Trust::Unauthenticated;
         let over_hard = limit.hard_bytes > 0 && bytes >= limit.hard_bytes

@@ -2,7 +2,7 @@
 
 use super::affinity::{self, CpuList};
 use super::aof::AppendLog;
-use super::child::{Children, Reporter};
+use super::child::{self, Children, Reporter};
 use super::defrag::Defragmenter;
 use super::listen::Listener;
 use super::load::{self, Load, Outcome};
@@ -25,13 +25,17 @@ use crate::config::{Config, Trigger};
 use crate::ds::relocate::Relocator;
 use crate::persist::Progress;
 use crate::store::Keyspace;
-use mio::Registry;
+use mio::unix::pipe::{self, Receiver};
+use mio::{Interest, Registry};
 use std::any::Any;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
+
+/// Bytes that a child writes into a pipe at once.
+const PIPE_WRITE_BYTES: usize = 64 * 1024;
 
 /// The real machine.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub struct Machine {
     supervisor: Rc<Supervisor>,
     /// What the child writes; it is there no more once it is complete.
     unfinished: Option<PathBuf>,
+    /// What a child writes for replicas.
+    pipe: Option<Receiver>,
     /// The load at the start, until it is over.
     load: Option<Load>,
     /// The append-only file, once the data are loaded.
@@ -94,6 +100,7 @@ impl Machine {
             load: Some(parts.load),
             log: None,
             unfinished: None,
+            pipe: None,
         };
         machine.set_title(config);
         // Failures are logged; the server runs without, as Redis does.
@@ -316,6 +323,10 @@ impl Host for Machine {
         Ok((Box::new(file), len))
     }
 
+    fn remove_file(&mut self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
     fn write_file(
         &mut self,
         file: host::NewFile<'_>,
@@ -348,6 +359,34 @@ impl Host for Machine {
         })?;
         self.unfinished = Some(file.path.with_file_name(temporary_name(&file, forked.pid)));
         Ok(forked)
+    }
+
+    fn write_pipe_in_child(&mut self, write: &mut host::Write<'_>) -> io::Result<Forked> {
+        let (sender, mut receiver) = pipe::new()?;
+        child::enlarge_pipe(&sender);
+        // The child waits when the pipe is full; the server does not when it is empty.
+        sender.set_nonblocking(false)?;
+        self.registry.register(&mut receiver, reactor::PIPE_TOKEN, Interest::READABLE)?;
+        let Self { children, oom, oom_setting, title, listening: config, .. } = self;
+        let kind = ChildKind::Snapshot;
+        let forked = children.start(kind, &mut |reporter| {
+            let _ = oom.apply(oom_setting.0, oom_setting.1, ProcessClass::Child);
+            prepare_child(kind, title, config);
+            let mut out = BufWriter::with_capacity(PIPE_WRITE_BYTES, &sender);
+            let progress = reporter.progress();
+            write(&mut Reporting { file: &mut out, reporter }, progress)?;
+            out.flush()
+        })?;
+        self.pipe = Some(receiver);
+        Ok(forked)
+    }
+
+    fn read_pipe(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.pipe.as_mut().map_or(Ok(0), |pipe| pipe.read(buffer))
+    }
+
+    fn close_pipe(&mut self) {
+        self.pipe = None; // closing the descriptor also removes it from the poll
     }
 
     fn child_progress(&self) -> ChildProgress {
@@ -509,12 +548,12 @@ fn write_new_file(
 }
 
 /// What a child writes to: it measures itself now and then.
-struct Reporting<'a> {
-    file: &'a mut NewFile,
+struct Reporting<'a, W> {
+    file: &'a mut W,
     reporter: &'a mut Reporter,
 }
 
-impl Write for Reporting<'_> {
+impl<W: Write> Write for Reporting<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.reporter.tick();
         self.file.write(bytes)

@@ -6,6 +6,7 @@
 
 mod accept;
 mod bystander;
+mod replica;
 
 use super::clock;
 use super::errno;
@@ -18,7 +19,7 @@ use crate::base::num;
 use crate::command::server::Now;
 use crate::node::{Desk, Node, Received};
 use crate::resp::parse;
-use crate::session::Closing;
+use crate::session::{Closing, SessionFlags};
 use accept::Supply;
 use mio::{Events, Poll, Token};
 use std::cell::RefCell;
@@ -53,7 +54,8 @@ const RESYNC_NS: u64 = 1_000_000_000;
 /// Tokens of listeners count down from here; the signal descriptor's and the waker's are above.
 const TOKEN_SIGNAL: usize = usize::MAX - 1;
 const TOKEN_WAKER: usize = usize::MAX - 2;
-const TOKEN_LISTENER_MAX: usize = usize::MAX - 3;
+const TOKEN_PIPE: usize = usize::MAX - 3;
+const TOKEN_LISTENER_MAX: usize = usize::MAX - 4;
 /// Tokens from here on are not clients.
 const TOKEN_SPECIAL_MIN: usize = usize::MAX - 4096;
 /// The first of those that metrics use.
@@ -180,6 +182,8 @@ pub fn listener_token(index: usize) -> Token {
 pub const SIGNAL_TOKEN: Token = Token(TOKEN_SIGNAL);
 /// The token of the waker: another thread has something for this one.
 pub const WAKER_TOKEN: Token = Token(TOKEN_WAKER);
+/// The token of the pipe from a child: it is read at the beginning of each turn.
+pub const PIPE_TOKEN: Token = Token(TOKEN_PIPE);
 
 fn client_token(index: usize, generation: usize) -> Token {
     Token(index | (generation << 32))
@@ -360,7 +364,7 @@ impl Service<'_> {
             if token.0 >= linger::TOKEN_MIN {
                 if token == SIGNAL_TOKEN {
                     ended = Turn::Signal;
-                } else if token == WAKER_TOKEN {
+                } else if token == WAKER_TOKEN || token == PIPE_TOKEN {
                     // That the wait is over is all there is to it.
                 } else if self.io.metrics.owns(token) {
                     self.serve_scrape(token);
@@ -618,7 +622,7 @@ impl Service<'_> {
     fn queue_unsent(&mut self, index: usize) {
         let server = &mut *self.node.server;
         if let Some(session) = server.sessions.get_mut(index)
-            && !session.output.is_empty()
+            && (!session.output.is_empty() || session.flags.contains(SessionFlags::REPLICA))
             && !session.is_queued_for_write
         {
             session.active_at_s = self.io.woken.unix_s(); // it has read something
@@ -688,6 +692,9 @@ impl Service<'_> {
         };
         if session.closing == Closing::Now {
             return; // whatever is left to send
+        }
+        if session.flags.contains(SessionFlags::REPLICA) {
+            return self.write_to_replica(index);
         }
         if !self.node.server.may_reply(session.changed_in_turn) {
             io.held.push(index);

@@ -13,4 +13,4 @@ mod replicas;
 pub use backlog::Backlog;
 pub use history::{History, Second};
 pub use id::ReplId;
-pub use replicas::{Capabilities, Replica, Replicas, Stage};
+pub use replicas::{Announcement, Capabilities, Replica, Replicas, Stage};

@@ -34,6 +34,17 @@ impl Capabilities {
     }
 }
 
+/// What a client says about itself before it asks to follow.
+#[derive(Clone, Debug, Default)]
+pub struct Announcement {
+    /// What it understands.
+    pub capabilities: Capabilities,
+    /// The address that it wants to be known by; empty for the one it comes from.
+    pub address: Box<[u8]>,
+    /// The port where it listens; 0 if it has not said.
+    pub port: u16,
+}
+
 /// How far a replica is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -65,12 +76,14 @@ pub struct Replica {
     pub place: usize,
     /// How far it is.
     pub stage: Stage,
-    /// What it understands.
-    pub capabilities: Capabilities,
-    /// The address that it wants to be known by; empty for the one it comes from.
-    pub address: Box<[u8]>,
-    /// The port where it listens; 0 if it has not said.
-    pub port: u16,
+    /// What it has said about itself.
+    pub announced: Announcement,
+    /// Whether it asked with SYNC, and is told neither id nor offset.
+    pub is_old: bool,
+    /// When it asked to follow, milliseconds of the rising clock.
+    pub asked_at_ms: u64,
+    /// When it last took a part of a snapshot, Unix seconds.
+    pub took_at_s: i64,
     /// The first byte of the stream that is still to be sent to it, once it is certain where it begins.
     pub next: Option<u64>,
     /// How far it has confirmed, and how far what it has on disk.
@@ -86,18 +99,14 @@ pub struct Replica {
 
 impl Replica {
     /// One that has just asked to follow.
-    pub const fn new(
-        place: usize,
-        capabilities: Capabilities,
-        address: Box<[u8]>,
-        port: u16,
-    ) -> Self {
+    pub const fn new(place: usize, announced: Announcement) -> Self {
         Self {
             place,
             stage: Stage::WaitsForStart,
-            capabilities,
-            address,
-            port,
+            announced,
+            is_old: false,
+            asked_at_ms: 0,
+            took_at_s: 0,
             next: None,
             acknowledged: 0,
             on_disk: 0,
@@ -106,9 +115,20 @@ impl Replica {
         }
     }
 
-    /// Whether it is sent the stream.
+    /// Whether it follows the stream.
     pub fn is_online(&self) -> bool {
         self.stage == Stage::Online
+    }
+
+    /// The first byte of the stream that it is to be sent now, if it is one to be sent any.
+    pub fn wants_from(&self) -> Option<u64> {
+        let is_ready = self.is_online() && !self.starts_with_ack;
+        if is_ready { self.next } else { None }
+    }
+
+    /// Whether the snapshot made for another one is as good for it.
+    pub const fn takes_snapshot_of(&self, other: &Self) -> bool {
+        self.announced.capabilities.takes_snapshot_for(other.announced.capabilities)
     }
 
     /// Seconds since it last confirmed.
@@ -195,7 +215,7 @@ mod tests {
     use super::*;
 
     fn replica(place: usize, next: Option<u64>, acknowledged: u64, at_s: i64) -> Replica {
-        let mut replica = Replica::new(place, Capabilities::PSYNC2, Box::default(), 0);
+        let mut replica = Replica::new(place, Announcement::default());
         replica.stage = if next.is_some() { Stage::Online } else { Stage::WaitsForStart };
         (replica.next, replica.acknowledged, replica.acknowledged_at_s) =
             (next, acknowledged, at_s);

@@ -61,7 +61,8 @@ impl Ledger {
         let bytes = session.claimed_bytes();
         let before = self.counted(session);
         self.total_bytes = self.total_bytes - num::u64_of(before.bytes) + num::u64_of(bytes);
-        let may_go = !session.flags.contains(SessionFlags::NO_EVICT);
+        let kept = SessionFlags::NO_EVICT | SessionFlags::REPLICA | SessionFlags::PRIMARY;
+        let may_go = !session.flags.intersects(kept);
         let class = may_go.then(|| bytes.checked_ilog2().unwrap_or(0).max(CLASS_MIN));
         if class != before.class {
             self.move_client(session.id, before.class, class);

@@ -9,6 +9,7 @@ pub use table::Sessions;
 
 use crate::acl::User;
 use crate::pubsub::{Kind, Subscriptions};
+use crate::repl::Announcement;
 use crate::resp::parse::Trust;
 use crate::resp::{Assembly, Output, OwnedArgs, Queue};
 use crate::value::Type;
@@ -61,6 +62,10 @@ pub enum ReplyMode {
     SkipNext,
     /// Not the one of the command under way.
     Skip,
+    /// It has just asked to follow: the answer to that is the last one.
+    FollowsNext,
+    /// It follows: it is sent the stream, between which no reply may come.
+    Follows,
 }
 
 /// Whether a client stays connected.
@@ -85,28 +90,32 @@ pub struct Blocked {
     pub timed_out: fn(&mut Output),
     /// The keys it waits for, if it does.
     pub keys: Option<Box<AwaitedKeys>>,
-    /// What it waits for to be on disk, if it does.
-    pub log: Option<AwaitedLog>,
+    /// The copies of what it has changed that it waits for, if it does.
+    pub copies: Option<AwaitedCopies>,
 }
 
-/// What a client waits for to be in the append-only file, and on disk.
+/// What kind of copies a client waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AwaitedLog {
-    /// The position of the last byte.
+pub enum CopyKind {
+    /// With replicas.
+    InMemory,
+    /// On the disks of this server and of replicas.
+    OnDisk,
+}
+
+/// Copies of what a client has changed, for which it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AwaitedCopies {
+    /// What counts.
+    pub kind: CopyKind,
+    /// Where it ends in the append-only file.
     pub position: u64,
-    /// Where it has to be.
-    pub place: Place,
-}
-
-/// Where a change has to be on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// With this server.
-    Here,
-    /// With replicas too.
-    HereAndThere,
-    /// With replicas, wherever else it is.
-    There,
+    /// Where it ends in the stream to replicas.
+    pub offset: u64,
+    /// How many copies it wants here: one or none.
+    pub here: u64,
+    /// How many it wants with replicas.
+    pub there: u64,
 }
 
 /// What happens to a client when a key that it waits for goes, or is given another type.
@@ -218,6 +227,10 @@ pub struct Session {
     pub tail: Vec<u8>,
     /// The last turn in which it changed something that is logged.
     pub changed_in_turn: u64,
+    /// Where the stream to replicas was after what it changed last.
+    pub changed_at_offset: u64,
+    /// What it has said about itself, if it may come to follow.
+    pub announced: Option<Box<Announcement>>,
     /// A large command in the making.
     pub assembly: Option<Box<Assembly>>,
     /// A large command completed during a pause.
@@ -298,6 +311,8 @@ impl Session {
             output: Output::default(),
             tail: Vec::new(),
             changed_in_turn: 0,
+            changed_at_offset: 0,
+            announced: None,
             assembly: None,
             held: None,
             blocked: None,

@@ -142,7 +142,11 @@ fn reset(ctx: &mut Context<'_>) -> Outcome {
     match session.reply_mode {
         ReplyMode::Off => session.reply_mode = ReplyMode::On,
         // CLIENT REPLY SKIP holds for the next command, whichever it is.
-        ReplyMode::On | ReplyMode::SkipNext | ReplyMode::Skip => {}
+        ReplyMode::On
+        | ReplyMode::SkipNext
+        | ReplyMode::Skip
+        | ReplyMode::FollowsNext
+        | ReplyMode::Follows => {}
     }
     pubsub::unsubscribe_from_all(ctx.server, session);
     transaction::drop_transaction(ctx.server, session);

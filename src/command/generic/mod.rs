@@ -13,9 +13,6 @@ mod restore;
 mod scan;
 mod sort;
 mod ttl;
-mod wait;
-
-pub(super) use wait::deadline_ns;
 
 use super::Command;
 
@@ -52,5 +49,4 @@ pub static COMMANDS: &[&Command] = &[
     &ttl::PEXPIRETIME,
     &ttl::PTTL,
     &ttl::TTL,
-    &wait::WAIT,
 ];

@@ -51,7 +51,7 @@ const SECTIONS: &[(&str, &str, Shown, Print)] = &[
     ("memory", "Memory", Shown::Default, sections::memory),
     ("persistence", "Persistence", Shown::Default, sections::persistence),
     ("stats", "Stats", Shown::Default, sections::stats),
-    ("replication", "Replication", Shown::Default, sections::replication),
+    ("replication", "Replication", Shown::Default, super::replication::section),
     ("cpu", "CPU", Shown::Default, sections::cpu),
     ("modules", "Modules", Shown::Default, sections::modules),
     ("commandstats", "Commandstats", Shown::All, sections::commandstats),
@@ -65,9 +65,9 @@ const SECTIONS: &[(&str, &str, Shown, Print)] = &[
 
 /// A report in the making.
 #[derive(Debug)]
-struct Report<'a> {
+pub(super) struct Report<'a> {
     text: String,
-    server: &'a Server,
+    pub(super) server: &'a Server,
     memory: MemoryUse,
     cpu: CpuUse,
     /// Bytes all clients take, the asking one included.
@@ -77,12 +77,12 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn field(&mut self, name: &str, value: impl Display) {
+    pub(super) fn field(&mut self, name: &str, value: impl Display) {
         // Writing to a string cannot fail.
         let _ = write!(self.text, "{name}:{value}\r\n");
     }
 
-    fn fields(&mut self, fields: &[(&str, &dyn Display)]) {
+    pub(super) fn fields(&mut self, fields: &[(&str, &dyn Display)]) {
         for (name, value) in fields {
             self.field(name, value);
         }

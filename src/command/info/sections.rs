@@ -9,8 +9,6 @@ use crate::pubsub::Kind;
 use crate::store::AccessPolicy;
 use std::fmt::Display;
 
-const NO_REPLICATION_ID: &str = "0000000000000000000000000000000000000000";
-
 pub(super) fn server(report: &mut Report<'_>) {
     let server = report.server;
     let facts = server.host.facts();
@@ -126,7 +124,7 @@ pub(super) fn memory(report: &mut Report<'_>) {
     ]);
     fragmentation(report);
     report.fields(&[
-        ("mem_clients_slaves", &0),
+        ("mem_clients_slaves", &stream_bytes(report).1),
         ("mem_clients_normal", &client_bytes),
         ("mem_cluster_links", &0),
         ("mem_aof_buffer", &server.log_buffer_bytes()),
@@ -138,11 +136,21 @@ pub(super) fn memory(report: &mut Report<'_>) {
     ]);
 }
 
+/// Bytes that the stream to replicas takes: what is kept in any case, and what slow replicas hold up.
+fn stream_bytes(report: &Report<'_>) -> (u64, u64) {
+    let replication = &report.server.replication;
+    let all = replication.backlog.as_ref().map_or(0, |backlog| backlog.memory_bytes());
+    let held_up = replication.held_up_bytes();
+    (num::u64_of(all - held_up), num::u64_of(held_up))
+}
+
 /// Bytes that are not keys and values: what the server started with, tables, clients.
 fn overhead_bytes(report: &Report<'_>) -> u64 {
     let keyspace = &report.server.keyspace;
     let tables: usize = (0..keyspace.len()).map(|db| keyspace.db(db).table_bytes()).sum();
-    report.server.startup_memory_bytes + num::u64_of(tables + report.client_bytes)
+    let (backlog_bytes, held_up_bytes) = stream_bytes(report);
+    let stream_bytes = backlog_bytes + held_up_bytes;
+    report.server.startup_memory_bytes + num::u64_of(tables + report.client_bytes) + stream_bytes
 }
 
 fn allocator(report: &mut Report<'_>) {
@@ -192,7 +200,11 @@ fn fragmentation(report: &mut Report<'_>) {
         ("mem_fragmentation_bytes", &difference(memory.rss, memory.used)),
     ]);
     report.field("mem_not_counted_for_evict", report.server.uncounted_bytes());
-    report.zeros(&["mem_replication_backlog", "mem_total_replication_buffers"]);
+    let (backlog_bytes, held_up_bytes) = stream_bytes(report);
+    report.fields(&[
+        ("mem_replication_backlog", &backlog_bytes),
+        ("mem_total_replication_buffers", &(backlog_bytes + held_up_bytes)),
+    ]);
 }
 
 pub(super) fn persistence(report: &mut Report<'_>) {
@@ -343,14 +355,19 @@ fn traffic(report: &mut Report<'_>) {
         ("total_net_input_bytes", &stats.input_bytes),
         ("total_net_output_bytes", &stats.output_bytes),
         ("total_net_repl_input_bytes", &0),
-        ("total_net_repl_output_bytes", &0),
+        ("total_net_repl_output_bytes", &report.server.replication.sent_bytes),
         ("instantaneous_input_kbps", &kbps(stats.input_rate.per_second())),
         ("instantaneous_output_kbps", &kbps(stats.output_rate.per_second())),
         ("instantaneous_input_repl_kbps", &"0.00"),
         ("instantaneous_output_repl_kbps", &"0.00"),
         ("rejected_connections", &stats.rejected_connections),
     ]);
-    report.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    let replication = &report.server.replication;
+    report.fields(&[
+        ("sync_full", &replication.full_syncs),
+        ("sync_partial_ok", &replication.partial_syncs),
+        ("sync_partial_err", &replication.refused_syncs),
+    ]);
 }
 
 fn keys(report: &mut Report<'_>) {
@@ -370,23 +387,6 @@ fn keys(report: &mut Report<'_>) {
     report.field("current_eviction_exceeded_time", current_ns / 1_000_000);
     report.field("keyspace_hits", keyspace.hits);
     report.field("keyspace_misses", keyspace.misses);
-}
-
-pub(super) fn replication(report: &mut Report<'_>) {
-    let backlog = report.server.config.repl_backlog_size;
-    report.fields(&[
-        ("role", &"master"),
-        ("connected_slaves", &0),
-        ("master_failover_state", &"no-failover"),
-        ("master_replid", &report.server.host.facts().run_id),
-        ("master_replid2", &NO_REPLICATION_ID),
-        ("master_repl_offset", &0),
-        ("second_repl_offset", &-1),
-        ("repl_backlog_active", &0),
-        ("repl_backlog_size", &backlog),
-        ("repl_backlog_first_byte_offset", &0),
-        ("repl_backlog_histlen", &0),
-    ]);
 }
 
 pub(super) fn cpu(report: &mut Report<'_>) {

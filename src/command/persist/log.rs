@@ -5,6 +5,7 @@
 //! log has caught up.
 
 use super::state::Conditions;
+use super::waitaof::NO_LOG;
 use crate::command::effects::Listener;
 use crate::command::host::{LogDelay, LogMode};
 use crate::command::server::Server;
@@ -17,24 +18,37 @@ impl Server {
     pub fn commit(&mut self) {
         self.broadcast_invalidations();
         if self.effects.wanted() {
+            self.record_removals();
+            if self.effects.feeds_replicas() {
+                self.feed_replicas();
+            }
             self.commit_effects();
+        }
+        if self.replication.has_news {
+            self.attend_to_replicas();
         }
     }
 
     fn commit_effects(&mut self) {
-        self.record_removals();
         let is_held = self.is_held();
-        let Some(log) = self.host.append_only_file_mut() else { return };
+        let log = self.host.append_only_file_mut().filter(|log| log.mode() != LogMode::Off);
+        let Some(log) = log else {
+            if !self.effects.bytes().is_empty() {
+                self.persistence.safe_turn = self.effects.turn();
+                self.effects.clear();
+            }
+            return;
+        };
         let is_quiet = self.effects.bytes().is_empty();
         let is_due = log.deadline_ms().is_some_and(|at_ms| self.now.mono_ms() >= at_ms);
         // A log that failed may have been replaced meanwhile, and nobody may write who would notice.
         let has_failed = self.persistence.log_error.is_some();
-        let is_awaited = !self.persistence.awaiting_sync.is_empty();
+        let is_awaited = !self.persistence.awaiting_copies.is_empty();
         if is_quiet && !is_due && !is_held && !has_failed && !is_awaited {
             return;
         }
         let turn = self.effects.turn();
-        let commit = log.commit(self.now, self.effects.bytes());
+        let commit = log.commit(self.now, &self.effects.bytes_for_log());
         let error = log.error().map(str::to_owned);
         let delays = log.take_delays();
         self.conditions.set(Conditions::LOG_FAILED, error.is_some());
@@ -44,7 +58,7 @@ impl Server {
             self.persistence.safe_turn = turn;
         }
         if is_awaited {
-            self.serve_synced();
+            self.serve_copies();
         }
         if !delays.is_empty() {
             self.note_delays(&delays);
@@ -83,7 +97,7 @@ impl Server {
             self.stop_listening(Listener::AppendOnlyFile);
             self.persistence.log_error = None;
             self.conditions.remove(Conditions::LOG_FAILED);
-            self.refuse_sync_waits();
+            self.refuse_sync_waits(&NO_LOG);
         } else {
             // What was replied before is nothing to wait for.
             self.persistence.safe_turn = self.effects.turn() - 1;

@@ -13,8 +13,8 @@ use super::Command;
 
 pub use ending::{Ending, NotSaved, Save, Unsaved};
 pub use loading::{Loaded, Loading, load_options, log_loaded};
-pub use snapshot::{Part, Snapshot, WriteData};
-pub use state::{Child, Conditions, Outcome as SnapshotOutcome, Persistence, Scheduled};
+pub use snapshot::{Part, Requested, Snapshot, WriteData};
+pub use state::{Child, Conditions, Outcome as SnapshotOutcome, Persistence, Scheduled, Target};
 pub use waitaof::Reached;
 
 /// The commands of the family.

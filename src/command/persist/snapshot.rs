@@ -1,14 +1,15 @@
 //! SAVE, BGSAVE, LASTSAVE, and the snapshots that the server writes by itself.
 
-use super::state::{Child, Conditions, Outcome as SnapshotOutcome, Scheduled};
+use super::state::{Child, Conditions, Outcome as SnapshotOutcome, Scheduled, Target};
 use crate::base::num;
-use crate::command::host::{ChildEnd, ChildKind, NewFile, Sync};
+use crate::command::host::{ChildEnd, ChildKind, Forked, NewFile, Sync};
 use crate::command::server::Server;
 use crate::command::spec::{Arg, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::config::{Config, MaxmemoryPolicy, SavePoint};
 use crate::persist::Progress;
 use crate::persist::rdb::{self, Access, Checksum, Compression, SaveOptions};
+use crate::repl::ReplId;
 use crate::store::Keyspace;
 use bytes::Bytes;
 use std::io;
@@ -136,11 +137,24 @@ fn lastsave(ctx: &mut Context<'_>) -> Outcome {
 pub struct Snapshot {
     aux: Vec<(Vec<u8>, Vec<u8>)>,
     libraries: Vec<Bytes>,
+    requested: Requested,
     compression: Compression,
     checksum: Checksum,
     access: Access,
     key_delay_us: i64,
     sleep: fn(Duration),
+}
+
+/// Length of the mark at the end of a snapshot in a pipe.
+const MARK_LEN: usize = ReplId::LEN;
+
+/// Where data are in a stream of changes.
+#[derive(Debug)]
+struct StreamPosition {
+    id: ReplId,
+    offset: u64,
+    /// The database that the stream has selected there.
+    db: usize,
 }
 
 /// What a snapshot is part of.
@@ -150,6 +164,19 @@ pub enum Part {
     Whole,
     /// The beginning of an append-only file.
     LogBase,
+}
+
+/// What is in a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requested {
+    /// The keys.
+    pub keys: bool,
+    /// The libraries of functions.
+    pub functions: bool,
+}
+
+impl Requested {
+    const ALL: Self = Self { keys: true, functions: true };
 }
 
 impl Snapshot {
@@ -165,7 +192,8 @@ impl Snapshot {
     ) -> io::Result<()> {
         let options = SaveOptions {
             aux: self.aux.clone(),
-            libraries: &self.libraries,
+            libraries: if self.requested.functions { &self.libraries } else { &[] },
+            keys: if self.requested.keys { rdb::Keys::All } else { rdb::Keys::None },
             compression: self.compression,
             checksum: self.checksum,
             access: self.access,
@@ -181,20 +209,31 @@ impl Server {
     /// What a snapshot of the data as they are now says about itself, and how it is written.
     pub fn snapshot(&mut self, part: Part) -> Snapshot {
         let used_memory = self.host.allocated();
+        let position = match part {
+            Part::Whole => self.position_in_stream(),
+            Part::LogBase => None,
+        };
         let aux = |name: &str, value: String| (name.as_bytes().to_vec(), value.into_bytes());
         let config = &self.config;
         let is_log_base = match part {
             Part::Whole => "0",
             Part::LogBase => "1",
         };
+        let mut about = vec![
+            aux("redis-ver", crate::config::REDIS_VERSION.to_owned()),
+            aux("redis-bits", usize::BITS.to_string()),
+            aux("ctime", self.now.unix_s().to_string()),
+            aux("used-mem", used_memory.to_string()),
+        ];
+        if let Some(StreamPosition { id, offset, db }) = position {
+            about.push(aux("repl-stream-db", db.to_string()));
+            about.push(aux("repl-id", id.to_string()));
+            about.push(aux("repl-offset", offset.to_string()));
+        }
+        about.push(aux("aof-base", is_log_base.to_owned()));
         Snapshot {
-            aux: vec![
-                aux("redis-ver", crate::config::REDIS_VERSION.to_owned()),
-                aux("redis-bits", usize::BITS.to_string()),
-                aux("ctime", self.now.unix_s().to_string()),
-                aux("used-mem", used_memory.to_string()),
-                aux("aof-base", is_log_base.to_owned()),
-            ],
+            aux: about,
+            requested: Requested::ALL,
             libraries: self.persistence.libraries.clone(),
             compression: if config.rdbcompression { Compression::Lzf } else { Compression::None },
             checksum: if config.rdbchecksum { Checksum::Crc64 } else { Checksum::None },
@@ -202,6 +241,21 @@ impl Server {
             key_delay_us: i64::from(config.rdb_key_save_delay),
             sleep: self.host.sleeper(),
         }
+    }
+
+    /// Where the data are in the stream to replicas, or from a primary, if there is one. What was changed in
+    /// this turn is part of it.
+    fn position_in_stream(&mut self) -> Option<StreamPosition> {
+        self.replication.backlog.as_ref()?;
+        if self.effects.is_within_unit() {
+            return None; // a part of what the data hold is in no stream yet
+        }
+        self.commit();
+        // Whoever goes on from here is told the database.
+        self.effects.forget_db();
+        let history = &self.replication.history;
+        let db = self.replication.role.following().map_or(0, |following| following.stream_db);
+        Some(StreamPosition { id: *history.id(), offset: history.offset(), db })
     }
 
     /// Writes a snapshot here and now: clients wait.
@@ -253,6 +307,36 @@ impl Server {
         }
     }
 
+    /// As [`Server::start_snapshot`], into a pipe, with a mark at the end that says where it is.
+    ///
+    /// # Errors
+    /// The system has no process or no pipe to give.
+    pub fn start_pipe_snapshot(&mut self, requested: Requested) -> io::Result<()> {
+        let mut mark = [0; MARK_LEN];
+        mark.copy_from_slice(self.new_repl_id().bytes());
+        let snapshot = Snapshot { requested, ..self.snapshot(Part::Whole) };
+        let Self { host, keyspace, .. } = self;
+        let forked = host.write_pipe_in_child(&mut |out, progress| {
+            out.write_all(b"$EOF:")?;
+            out.write_all(&mark)?;
+            out.write_all(b"\r\n")?;
+            snapshot.write(keyspace, out, progress)?;
+            out.write_all(&mark)
+        });
+        match forked {
+            Ok(forked) => {
+                tracing::info!("Background RDB transfer started by pid {}", forked.pid);
+                self.note_child(ChildKind::Snapshot, &forked, Target::Pipe);
+                self.tell_log_of_child();
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!("Can't save in background: fork: {error}");
+                Err(error)
+            }
+        }
+    }
+
     /// After FLUSHALL: a snapshot of what was flushed must not come into being, nor stay.
     pub fn snapshot_flushed(&mut self) {
         if self.persistence.child_of(ChildKind::Snapshot).is_some() {
@@ -277,20 +361,30 @@ impl Server {
         let Self { host, keyspace, .. } = self;
         let forked = host
             .write_file_in_child(kind, file, &mut |out, progress| write(keyspace, out, progress))?;
+        self.note_child(kind, &forked, Target::File);
+        Ok(forked.pid)
+    }
+
+    fn note_child(&mut self, kind: ChildKind, forked: &Forked, target: Target) {
         let keys = (0..self.keyspace.len()).map(|db| self.keyspace.db(db).len()).sum();
         let dirty = self.keyspace.dirty;
         let persistence = &mut self.persistence;
         persistence.forks += 1;
         persistence.last_fork_us = forked.took_us;
-        persistence.child = Some(Child { kind, started: self.now, dirty, keys: num::u64_of(keys) });
+        let offset = self.replication.backlog.as_ref().map(|backlog| backlog.next() - 1);
+        let (started, keys) = (self.now, num::u64_of(keys));
+        persistence.child = Some(Child { kind, started, dirty, keys, offset, target });
         self.note_event("fork", forked.took_us.saturating_mul(1000));
-        Ok(forked.pid)
     }
 
     /// Ends the child that writes a snapshot; that is no failure.
     pub(super) fn cancel_snapshot(&mut self) {
         self.host.stop_child();
         if let Some(child) = self.persistence.child.take() {
+            match child.target {
+                Target::File => self.snapshot_for_replicas_ended(ChildEnd::GaveUp),
+                Target::Pipe => self.give_up_relay(),
+            }
             self.persistence.last_took_s = Some(self.now.unix_s() - child.started.unix_s());
         }
         self.tell_log_of_child();
@@ -347,7 +441,18 @@ impl Server {
         let _ = self.start_snapshot();
     }
 
+    /// Ends the child that writes into the pipe, which nobody reads any more.
+    pub(in crate::command) fn cancel_relay_child(&mut self) {
+        if self.persistence.child.is_some_and(|child| child.target == Target::Pipe) {
+            self.cancel_snapshot();
+        }
+    }
+
     fn snapshot_ended(&mut self, child: Child, end: ChildEnd) {
+        if child.target == Target::Pipe {
+            self.persistence.last_took_s = Some(self.now.unix_s() - child.started.unix_s());
+            return self.relay_ended(end);
+        }
         let now_s = self.now.unix_s();
         match end {
             ChildEnd::Done => {
@@ -369,6 +474,7 @@ impl Server {
         }
         self.persistence.snapshot_cow_bytes = self.host.child_progress().cow_bytes;
         self.persistence.last_took_s = Some(now_s - child.started.unix_s());
+        self.snapshot_for_replicas_ended(end);
     }
 }
 

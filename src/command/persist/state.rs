@@ -15,7 +15,7 @@ use bytes::Bytes;
 bitflags! {
     /// What keeps commands from being executed, besides what is wrong with themselves.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub struct Conditions: u8 {
+    pub struct Conditions: u16 {
         /// The data are being loaded.
         const LOADING = 1 << 0;
         /// The last snapshot failed.
@@ -27,6 +27,8 @@ bitflags! {
         const ENDING = 1 << 3;
         /// A script has run for long, and still does.
         const BUSY = 1 << 5;
+        /// There are fewer replicas than it takes to change data.
+        const FEW_REPLICAS = 1 << 9;
         /// Somebody looks on with MONITOR, who may not touch the data.
         const MONITORED = 1 << 4;
     }
@@ -62,7 +64,16 @@ pub enum Scheduled {
     Yes,
 }
 
-/// A child process that writes the data to a file.
+/// Where a child writes the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Into a file.
+    File,
+    /// Into a pipe, for replicas.
+    Pipe,
+}
+
+/// A child process that writes the data.
 #[derive(Clone, Copy, Debug)]
 pub struct Child {
     /// What for.
@@ -73,6 +84,10 @@ pub struct Child {
     pub dirty: u64,
     /// Keys it has to write.
     pub keys: u64,
+    /// Where the stream to replicas was at its start, if that was kept.
+    pub offset: Option<u64>,
+    /// Where it writes.
+    pub target: Target,
 }
 
 /// Snapshots: when, how, and what became of them.
@@ -114,8 +129,8 @@ pub struct Persistence {
     pub rewrite_format: BaseFormat,
     /// The last turn whose changes are where `appendfsync` wants them before a reply.
     pub safe_turn: u64,
-    /// Clients that wait for changes to be on disk, and perhaps some that no longer do.
-    pub awaiting_sync: Vec<ClientId>,
+    /// Clients that wait for copies of what they changed, and perhaps some that no longer do.
+    pub awaiting_copies: Vec<ClientId>,
     /// Why changes cannot be logged.
     pub log_error: Option<String>,
     /// What a signal has asked for.
@@ -166,6 +181,9 @@ impl Server {
             let reason = self.persistence.log_error.as_deref().unwrap_or_default();
             let line = format!("MISCONF Errors writing to the AOF file: {reason}");
             return Err(Error::new(line));
+        }
+        if self.conditions.contains(Conditions::FEW_REPLICAS) && flags.contains(Flags::WRITE) {
+            return Err(Error::fixed("NOREPLICAS Not enough good replicas to write."));
         }
         if self.conditions.contains(Conditions::LOADING) && !flags.contains(Flags::LOADING) {
             return Err(LOADING);

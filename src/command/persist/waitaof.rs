@@ -1,5 +1,4 @@
-//! WAITAOF: a client waits until what it has written is on disk. There are no replicas yet, so that for those
-//! it waits in vain.
+//! WAITAOF: a client waits until what it has written is on disk, here and with replicas.
 //!
 //! Positions are bytes ever given to the append-only file. A client that has changed anything waits for all
 //! that was given before its command, whoever changed it; one that has not waits for nothing.
@@ -8,9 +7,8 @@ use crate::base::num;
 use crate::command::host::LogMode;
 use crate::command::server::Server;
 use crate::command::spec::{Arg, ArgType, Categories, Flags};
-use crate::command::{Command, Context, Error, Outcome, Spec, dispatch, generic};
-use crate::resp::Output;
-use crate::session::{AwaitedLog, Blocked, ClientId, Place};
+use crate::command::{Command, Context, Error, Outcome, Spec, replication};
+use crate::session::{AwaitedCopies, CopyKind};
 
 /// WAITAOF numlocal numreplicas timeout
 pub(super) static WAITAOF: Command =
@@ -38,7 +36,11 @@ const NOT_AN_INTEGER: Error = Error::fixed("ERR value is not an integer or out o
 const NOT_ZERO_OR_ONE: Error =
     Error::fixed("ERR value is out of range, value must between 0 and 1");
 const NOT_POSITIVE: Error = Error::fixed("ERR value is out of range, must be positive");
-const NO_LOG: Error =
+const ON_REPLICA: Error = Error::fixed(
+    "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just \
+     local and are not propagated.",
+);
+pub(super) const NO_LOG: Error =
     Error::fixed("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
 
 /// How far a change has come.
@@ -50,26 +52,17 @@ pub enum Reached {
     Disk,
 }
 
-impl Reached {
-    /// The reply: on how many disks here it is, and on how many of replicas.
-    pub fn reply(self, out: &mut Output) {
-        out.array(2);
-        out.integer(match self {
-            Self::Memory => 0,
-            Self::Disk => 1,
-        });
-        out.integer(0);
-    }
-}
-
 fn waitaof(ctx: &mut Context<'_>) -> Outcome {
+    if !ctx.server.replication.role.is_primary() {
+        return Err(ON_REPLICA);
+    }
     let local = num::parse_i64(ctx.args.at(1)).ok_or(NOT_AN_INTEGER)?;
     if !(0..=1).contains(&local) {
         return Err(NOT_ZERO_OR_ONE);
     }
     let replicas = num::parse_i64(ctx.args.at(2)).filter(|&count| count >= 0);
     let replicas = replicas.ok_or(NOT_POSITIVE)?;
-    let until_ns = generic::deadline_ns(ctx, 3)?;
+    let until_ns = replication::deadline_ns(ctx, 3)?;
     if local == 1 && !ctx.server.config.appendonly {
         return Err(NO_LOG);
     }
@@ -77,22 +70,11 @@ fn waitaof(ctx: &mut Context<'_>) -> Outcome {
         0 => 0,
         _ => ctx.server.log_position(),
     };
-    let reached = ctx.server.reached(position);
-    let is_there = replicas == 0 && (local == 0 || reached == Reached::Disk);
-    if is_there || ctx.may_not_wait() {
-        reached.reply(ctx.out());
-        return Ok(());
-    }
-    let place = match (local, replicas) {
-        (0, _) => Place::There,
-        (_, 0) => Place::Here,
-        _ => Place::HereAndThere,
-    };
-    let timed_out = |out: &mut Output| Reached::Memory.reply(out);
-    let log = Some(AwaitedLog { position, place });
-    let blocked = Blocked { until_ns, timed_out, keys: None, log };
-    ctx.server.waits.add(ctx.session, blocked);
-    ctx.server.persistence.awaiting_sync.push(ctx.session.id);
+    let offset = ctx.session.changed_at_offset;
+    let here = local.unsigned_abs();
+    let there = replicas.unsigned_abs();
+    let awaited = AwaitedCopies { kind: CopyKind::OnDisk, position, offset, here, there };
+    ctx.wait_for_copies(awaited, until_ns);
     Ok(())
 }
 
@@ -101,7 +83,7 @@ impl Server {
     /// it at the turn's end.
     fn log_position(&self) -> u64 {
         let given = self.host.append_only_file().map_or(0, |log| log.figures().position);
-        given + num::u64_of(self.effects.bytes().len())
+        given + num::u64_of(self.effects.log_len())
     }
 
     /// How far what was given to the log up to a position has come. While the log has no base yet, or
@@ -113,50 +95,6 @@ impl Server {
             Some(log) if log.figures().synced_position >= position => Reached::Disk,
             Some(_) | None => Reached::Memory,
         }
-    }
-
-    /// Replies to the clients that wait for nothing but what is on disk by now, and forgets those that wait
-    /// no longer.
-    pub(super) fn serve_synced(&mut self) {
-        for id in std::mem::take(&mut self.persistence.awaiting_sync) {
-            let Some(awaited) = self.awaited_log(id) else { continue };
-            let is_local = awaited.place == Place::Here;
-            if is_local && self.reached(awaited.position) == Reached::Disk {
-                self.end_sync_wait(id, |out| {
-                    Reached::Disk.reply(out);
-                    Ok(())
-                });
-            } else {
-                self.persistence.awaiting_sync.push(id);
-            }
-        }
-    }
-
-    /// Refuses the clients that wait for this server's disk, to which nothing is logged any more.
-    pub(super) fn refuse_sync_waits(&mut self) {
-        for id in std::mem::take(&mut self.persistence.awaiting_sync) {
-            match self.awaited_log(id).map(|awaited| awaited.place) {
-                Some(Place::Here | Place::HereAndThere) => self.end_sync_wait(id, |_| Err(NO_LOG)),
-                Some(Place::There) => self.persistence.awaiting_sync.push(id),
-                None => {}
-            }
-        }
-    }
-
-    fn awaited_log(&self, id: ClientId) -> Option<AwaitedLog> {
-        let index = self.sessions.index_of(id)?;
-        self.sessions.get(index)?.blocked.as_ref()?.log
-    }
-
-    fn end_sync_wait(&mut self, id: ClientId, write: impl FnOnce(&mut Output) -> Outcome) {
-        let index = self.sessions.index_of(id).expect("it was looked up");
-        let mut session = self.sessions.take(index).expect("who waits executes nothing");
-        if self.end_wait(&mut session).is_some() {
-            self.lend_buffer(&mut session);
-            dispatch::reply_later(self, &mut session, write);
-            self.resume_soon(&mut session);
-        }
-        self.sessions.put(session);
     }
 }
 

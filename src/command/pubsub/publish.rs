@@ -48,6 +48,7 @@ const SPUBLISH_SPEC: Spec = Spec {
 fn publish(ctx: &mut Context<'_>) -> Outcome {
     let (channel, payload) = (ctx.args.at(1), ctx.args.at(2));
     let receivers = ctx.server.publish(channel, payload);
+    ctx.effects_for_replicas();
     ctx.session.output.count(receivers);
     Ok(())
 }
@@ -55,6 +56,7 @@ fn publish(ctx: &mut Context<'_>) -> Outcome {
 fn publish_to_shard(ctx: &mut Context<'_>) -> Outcome {
     let (channel, payload) = (ctx.args.at(1), ctx.args.at(2));
     let receivers = ctx.server.publish_to_shard(channel, payload);
+    ctx.effects_for_replicas();
     ctx.session.output.count(receivers);
     Ok(())
 }

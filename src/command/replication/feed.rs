@@ -1,9 +1,13 @@
-//! The stream: what is added to it, and who is to be sent it.
+//! The stream: what is added to it, who is to be sent it, and what is done with it at the end of a turn.
 
 use super::state::random_id;
 use crate::base::num;
+use crate::command::effects::Listener;
 use crate::command::server::Server;
 use crate::repl::{Backlog, ReplId};
+
+/// Asks all replicas how far they are.
+const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
 impl Server {
     /// An id for a new history.
@@ -16,6 +20,24 @@ impl Server {
         let size = num::usize_of(self.config.repl_backlog_size);
         let next = self.replication.history.offset() + 1;
         self.replication.backlog.get_or_insert_with(|| Backlog::new(size, next));
+        self.follow_stream();
+    }
+
+    /// Records what commands change if that is the stream: on a primary whose stream is kept. To be called when
+    /// the role has changed.
+    pub fn follow_stream(&mut self) {
+        let is_kept = self.replication.backlog.is_some();
+        let feeds = self.effects.feeds_replicas();
+        match (self.replication.role.is_primary() && is_kept, feeds) {
+            (true, false) => self.listen(Listener::Replicas),
+            (false, true) => {
+                if !self.effects.is_within_unit() {
+                    self.commit();
+                }
+                self.stop_listening(Listener::Replicas);
+            }
+            (true, true) | (false, false) => {}
+        }
     }
 
     /// Adds bytes to the stream and to the backlog if there is one: on a primary what commands changed, on a
@@ -25,16 +47,83 @@ impl Server {
         replication.history.advance(bytes.len());
         if let Some(backlog) = &mut replication.backlog {
             backlog.append(bytes);
-            backlog.trim(replication.replicas.needed().unwrap_or(u64::MAX));
             debug_assert_eq!(backlog.next(), replication.history.offset() + 1);
         }
-        for replica in replication.replicas.iter().filter(|replica| replica.is_online()) {
-            if let Some(session) = self.sessions.get_mut(replica.place)
+        self.drop_the_slow();
+        self.trim_backlog();
+        for replica in self.replication.replicas.iter() {
+            if replica.wants_from().is_some()
+                && let Some(session) = self.sessions.get_mut(replica.place)
                 && !session.is_queued_for_write
             {
                 session.is_queued_for_write = true;
                 self.writable.push(replica.place);
             }
         }
+    }
+
+    /// Gives up what of the stream nobody needs.
+    pub fn trim_backlog(&mut self) {
+        let needed = self.replication.replicas.needed().unwrap_or(u64::MAX);
+        if let Some(backlog) = &mut self.replication.backlog {
+            backlog.trim(needed);
+        }
+    }
+
+    /// Closes replicas that hold up more of the stream than `client-output-buffer-limit` lets them.
+    fn drop_the_slow(&mut self) {
+        let limit = self.replica_limit_bytes();
+        if limit == 0 {
+            return;
+        }
+        let Some(needed) = self.replication.replicas.needed() else { return };
+        if (self.replication.history.offset() + 1).saturating_sub(needed) < limit {
+            return;
+        }
+        let places: Vec<usize> = self.replication.replicas.iter().map(|one| one.place).collect();
+        for place in places {
+            if self.replication.behind(place) >= limit
+                && let Some(mut session) = self.sessions.take(place)
+            {
+                self.check_output_limit(&mut session);
+                self.sessions.put(session);
+            }
+        }
+    }
+
+    /// How far behind a replica may be, bytes; 0 is no limit. One that may go on from the backlog would not get
+    /// far if the limit were less than that.
+    pub fn replica_limit_bytes(&self) -> u64 {
+        match self.config.client_output_buffer_limit.replica.hard_bytes {
+            0 => 0,
+            bytes => bytes.max(self.config.repl_backlog_size),
+        }
+    }
+
+    /// Adds what commands changed to the stream, at the end of a turn.
+    pub(in crate::command) fn feed_replicas(&mut self) {
+        if self.effects.bytes().is_empty() {
+            return;
+        }
+        let bytes = self.effects.lend();
+        self.extend_stream(&bytes);
+        self.effects.give_back(bytes);
+    }
+
+    /// Does what there is to do at the end of a turn besides sending the stream.
+    #[cold]
+    pub(in crate::command) fn attend_to_replicas(&mut self) {
+        self.replication.has_news = false;
+        self.start_full_syncs();
+        if std::mem::take(&mut self.replication.asks) && self.replication.role.is_primary() {
+            self.extend_stream(GETACK);
+        }
+        self.serve_copies();
+    }
+
+    /// Asks replicas at the end of the turn how far they are.
+    pub(super) const fn ask_replicas(&mut self) {
+        self.replication.asks = true;
+        self.replication.has_news = true;
     }
 }

@@ -3,9 +3,29 @@
 //! `docs/design/replication.md` says how it works. The side of a primary is here: replicas, the stream and
 //! the backlog; what a replica does to follow its primary is told in [`role`].
 
+mod care;
+mod confirm;
 mod feed;
+mod introduce;
+mod look;
+mod report;
 pub mod role;
+mod snapshot;
 mod state;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod transfer;
+mod wait;
 
+pub(super) use report::section;
 pub use role::Role;
 pub use state::Replication;
+pub use transfer::Transfers;
+pub(super) use wait::deadline_ns;
+
+use super::Command;
+
+/// The family.
+pub static COMMANDS: &[&Command] =
+    &[&introduce::REPLCONF, &look::ROLE, &sync::PSYNC, &sync::SYNC, &wait::WAIT];

@@ -73,4 +73,6 @@ pub struct Following {
     pub sync_heard_at_s: i64,
     /// Bytes of the stream that are read, executed or not.
     pub read_offset: u64,
+    /// The database that the stream has selected.
+    pub stream_db: usize,
 }

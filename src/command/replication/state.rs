@@ -1,6 +1,7 @@
 //! What a server knows of replication.
 
 use super::Role;
+use super::transfer::Transfers;
 use crate::base::rng::Rng;
 use crate::repl::{Backlog, History, ReplId, Replicas};
 
@@ -15,6 +16,26 @@ pub struct Replication {
     pub backlog: Option<Backlog>,
     /// Who follows.
     pub replicas: Replicas,
+    /// Snapshots on their way to replicas.
+    pub transfers: Transfers,
+    /// Whether there is something to be done at the end of the turn.
+    pub has_news: bool,
+    /// Whether replicas are to be asked how far they are.
+    pub asks: bool,
+    /// Since when there is no replica, milliseconds of the rising clock.
+    pub alone_since_ms: u64,
+    /// When the work of each second was done last, by that clock, and how often it was.
+    pub cared_at_ms: u64,
+    /// See `cared_at_ms`.
+    pub cared: u64,
+    /// Replicas that were sent a snapshot, that went on without one, and that could not.
+    pub full_syncs: u64,
+    /// See `full_syncs`.
+    pub partial_syncs: u64,
+    /// See `full_syncs`.
+    pub refused_syncs: u64,
+    /// Bytes sent to replicas.
+    pub sent_bytes: u64,
 }
 
 impl Replication {
@@ -25,7 +46,29 @@ impl Replication {
             history: History::new(random_id(rng)),
             backlog: None,
             replicas: Replicas::default(),
+            transfers: Transfers::default(),
+            has_news: false,
+            asks: false,
+            alone_since_ms: 0,
+            cared_at_ms: 0,
+            cared: 0,
+            full_syncs: 0,
+            partial_syncs: 0,
+            refused_syncs: 0,
+            sent_bytes: 0,
         }
+    }
+
+    /// Bytes of memory that the stream takes above what is kept in any case: what replicas hold up.
+    pub fn held_up_bytes(&self) -> usize {
+        let Some(backlog) = &self.backlog else { return 0 };
+        backlog.memory_bytes().saturating_sub(backlog.size())
+    }
+
+    /// How many bytes of the stream a replica is still to be sent.
+    pub fn behind(&self, place: usize) -> u64 {
+        let next = self.replicas.get(place).and_then(|replica| replica.next);
+        next.map_or(0, |next| (self.history.offset() + 1).saturating_sub(next))
     }
 }
 

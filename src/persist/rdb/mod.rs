@@ -25,5 +25,5 @@ pub use load::{
 };
 pub use read::{Reader, Verify};
 pub use restore::{RestoreError, RestoreOptions, restore};
-pub use save::{Access, SaveOptions, save};
+pub use save::{Access, Keys, SaveOptions, save};
 pub use write::{Checksum, Compression};

@@ -37,6 +37,15 @@ pub enum Access {
     Written,
 }
 
+/// Which keys are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// All.
+    All,
+    /// None: it is about something else.
+    None,
+}
+
 /// How a snapshot is written, and what besides keys is in it.
 #[derive(Clone, Debug)]
 pub struct SaveOptions<'a> {
@@ -53,6 +62,8 @@ pub struct SaveOptions<'a> {
     pub sleep: fn(Duration),
     /// The libraries of functions, as text.
     pub libraries: &'a [Bytes],
+    /// Whether the keys are written.
+    pub keys: Keys,
     /// What is said of accesses.
     pub access: Access,
     /// Counts, and may stop it.
@@ -68,6 +79,7 @@ impl Default for SaveOptions<'_> {
             key_delay_us: 0,
             sleep: |_| (),
             libraries: &[],
+            keys: Keys::All,
             access: Access::Omitted,
             progress: None,
         }
@@ -88,7 +100,11 @@ pub fn save<W: io::Write>(
     let keys_per_report = if options.key_delay_us == 0 { KEYS_PER_REPORT } else { 1 };
     let mut saver = Saver { out, options, policy: keyspace.policy(), keys: 0, keys_per_report };
     saver.head(version(keyspace))?;
-    for index in 0..keyspace.len() {
+    let databases = match options.keys {
+        Keys::All => keyspace.len(),
+        Keys::None => 0,
+    };
+    for index in 0..databases {
         saver.database(index, keyspace.db(index))?;
     }
     saver.out.byte(opcode::EOF);

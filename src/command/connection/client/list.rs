@@ -264,6 +264,8 @@ fn letters(session: &Session, watched: &Watched, tracking: &Tracking) -> String 
     let has = |flag| session.flags.contains(flag);
     let tracker = tracking.get(session.id);
     let letters: String = [
+        (has(SessionFlags::REPLICA), 'S'),
+        (has(SessionFlags::PRIMARY), 'M'),
         (has(SessionFlags::MONITOR), 'O'),
         (has(SessionFlags::SUBSCRIBED), 'P'),
         (has(SessionFlags::MULTI), 'x'),

@@ -159,9 +159,17 @@ impl Class {
         }
     }
 
-    /// The class of a client. There are no replicas.
+    /// The class of a client.
     fn of(session: &Session) -> Self {
-        if session.flags.contains(SessionFlags::SUBSCRIBED) { Self::Pubsub } else { Self::Normal }
+        if session.flags.contains(SessionFlags::REPLICA) {
+            Self::Replica
+        } else if session.flags.contains(SessionFlags::PRIMARY) {
+            Self::Primary
+        } else if session.flags.contains(SessionFlags::SUBSCRIBED) {
+            Self::Pubsub
+        } else {
+            Self::Normal
+        }
     }
 }
 

@@ -72,7 +72,7 @@ fn reply(ctx: &mut Context<'_>) -> Outcome {
         ctx.session.reply_mode = ReplyMode::Off;
     } else if ctx.is_word(2, "SKIP") {
         match ctx.session.reply_mode {
-            ReplyMode::Off => {}
+            ReplyMode::Off | ReplyMode::FollowsNext | ReplyMode::Follows => {}
             ReplyMode::On | ReplyMode::SkipNext | ReplyMode::Skip => {
                 ctx.session.reply_mode = ReplyMode::SkipNext;
             }

@@ -1,9 +1,9 @@
-//! WAIT. There are no replicas yet, so it waits in vain.
+//! WAIT: a client waits until replicas have what it has written.
 
 use crate::base::num;
 use crate::command::spec::{Arg, ArgType, Categories, Flags};
 use crate::command::{Command, Context, Error, Outcome, Spec};
-use crate::session::Blocked;
+use crate::session::{AwaitedCopies, Blocked, CopyKind};
 
 /// WAIT numreplicas timeout
 pub(super) static WAIT: Command =
@@ -22,6 +22,11 @@ const WAIT_SPEC: Spec = Spec {
     ..Spec::EMPTY
 };
 
+const ON_REPLICA: Error = Error::fixed(
+    "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica \
+     is configured to be writable (which is not the default) writes to replicas are just local and are \
+     not propagated.",
+);
 const TIMEOUT_NOT_AN_INTEGER: Error = Error::fixed("ERR timeout is not an integer or out of range");
 const TIMEOUT_NEGATIVE: Error = Error::fixed("ERR timeout is negative");
 const TIMEOUT_OUT_OF_RANGE: Error = Error::fixed("ERR timeout is out of range");
@@ -29,14 +34,32 @@ const TIMEOUT_OUT_OF_RANGE: Error = Error::fixed("ERR timeout is out of range");
 /// Replies with the number of replicas that have acknowledged the client's writes, as soon as there
 /// are as many as asked for, at the latest when the time has run out.
 fn wait(ctx: &mut Context<'_>) -> Outcome {
-    let replicas = ctx.integer(1)?;
-    let until_ns = deadline_ns(ctx, 2)?;
-    if replicas <= 0 || ctx.may_not_wait() {
-        return ctx.reply_integer(0);
+    if !ctx.server.replication.role.is_primary() {
+        return Err(ON_REPLICA);
     }
-    let blocked = Blocked { until_ns, timed_out: |out| out.integer(0), keys: None, log: None };
-    ctx.server.waits.add(ctx.session, blocked);
+    let there = u64::try_from(ctx.integer(1)?).unwrap_or(0);
+    let until_ns = deadline_ns(ctx, 2)?;
+    let offset = ctx.session.changed_at_offset;
+    let awaited = AwaitedCopies { kind: CopyKind::InMemory, position: 0, offset, here: 0, there };
+    ctx.wait_for_copies(awaited, until_ns);
     Ok(())
+}
+
+impl Context<'_> {
+    /// Replies with the number of copies of what the client has changed, at once if there are enough or it may
+    /// not wait.
+    pub fn wait_for_copies(&mut self, awaited: AwaitedCopies, until_ns: Option<u64>) {
+        let copies = self.server.copies(&awaited);
+        if copies.satisfy(&awaited) || self.may_not_wait() {
+            copies.reply(self.out());
+            return;
+        }
+        let blocked =
+            Blocked { until_ns, timed_out: |out| out.null(), keys: None, copies: Some(awaited) };
+        self.server.waits.add(self.session, blocked);
+        self.server.persistence.awaiting_copies.push(self.session.id);
+        self.server.ask_replicas();
+    }
 }
 
 /// The end of a timeout in milliseconds, by the clock that only rises; `None` for 0, which is no end.

@@ -1,0 +1,125 @@
+//! What is done about replicas by itself, once a second.
+
+use super::state::random_id;
+use crate::base::num;
+use crate::command::persist::Target;
+use crate::command::server::Server;
+use crate::repl::{Replica, Stage};
+use crate::session::Session;
+
+const SECOND_MS: u64 = 1000;
+const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+
+impl Server {
+    /// Pings replicas, closes those that are silent, gives up a backlog that nobody uses.
+    pub fn look_after_replicas(&mut self) {
+        let now_ms = self.now.mono_ms();
+        if now_ms < self.replication.cared_at_ms.saturating_add(SECOND_MS) {
+            return;
+        }
+        self.replication.cared_at_ms = now_ms;
+        self.replication.cared += 1;
+        self.follow_backlog_size();
+        self.judge_replicas();
+        if self.replication.replicas.is_empty() {
+            self.give_up_backlog();
+            return;
+        }
+        let period = u64::from(self.config.repl_ping_replica_period);
+        if self.replication.role.is_primary() && self.replication.cared.is_multiple_of(period) {
+            self.commit(); // the ping comes behind what was changed before
+            self.extend_stream(PING);
+        }
+        self.give_signs_of_life();
+        self.close_the_silent();
+        self.replication.has_news = true; // a snapshot may be due
+    }
+
+    /// Replicas that wait for a snapshot are sent line ends, so that they know that the primary is there.
+    fn give_signs_of_life(&mut self) {
+        let is_relayed = self.persistence.child.is_some_and(|child| child.target == Target::Pipe);
+        for replica in self.replication.replicas.iter() {
+            let waits = match replica.stage {
+                Stage::WaitsForStart => true,
+                Stage::WaitsForEnd => !is_relayed,
+                Stage::Receives | Stage::Online => false,
+            };
+            if waits && let Some(mut session) = self.sessions.take(replica.place) {
+                let buffers = &mut self.buffers;
+                session.output.lend_buffer(|| buffers.take());
+                session.output.raw(b"\n");
+                if !session.is_queued_for_write {
+                    session.is_queued_for_write = true;
+                    self.writable.push(replica.place);
+                }
+                self.sessions.put(session);
+            }
+        }
+    }
+
+    fn close_the_silent(&mut self) {
+        let now_s = self.now.unix_s();
+        let timeout_s = i64::from(self.config.repl_timeout);
+        let is_relayed = self.persistence.child.is_some_and(|child| child.target == Target::Pipe);
+        let why = |replica: &Replica| match replica.stage {
+            Stage::Online => (replica.lag_s(now_s) > timeout_s).then_some("streaming sync"),
+            Stage::Receives => (now_s - replica.took_at_s > timeout_s).then_some("full sync"),
+            Stage::WaitsForEnd if is_relayed => {
+                (now_s - replica.took_at_s > timeout_s).then_some("full sync")
+            }
+            Stage::WaitsForEnd | Stage::WaitsForStart => None,
+        };
+        let replicas = self.replication.replicas.iter();
+        let silent: Vec<(usize, &str)> =
+            replicas.filter_map(|replica| Some((replica.place, why(replica)?))).collect();
+        for (place, what) in silent {
+            if let Some(replica) = self.replication.replicas.get(place) {
+                let name = self.name_of_replica(replica);
+                tracing::warn!("Disconnecting timedout replica ({what}): {name}");
+            }
+            self.close_replica(place);
+        }
+    }
+
+    /// Without a replica for long enough, the stream is not kept any more. What is changed from then on nobody
+    /// knows, so that nobody may claim to share a past.
+    fn give_up_backlog(&mut self) {
+        let replication = &mut self.replication;
+        let ttl_ms = self.config.repl_backlog_ttl.saturating_mul(SECOND_MS);
+        let alone_ms = self.now.mono_ms().saturating_sub(replication.alone_since_ms);
+        let is_kept = replication.backlog.is_some() && replication.role.is_primary();
+        if ttl_ms == 0 || !is_kept || alone_ms <= ttl_ms {
+            return;
+        }
+        let id = random_id(&mut self.rng);
+        replication.history.restart(id);
+        replication.backlog = None;
+        self.follow_stream();
+        tracing::info!(
+            "Replication backlog freed after {} seconds without connected replicas.",
+            ttl_ms / SECOND_MS
+        );
+    }
+
+    /// `repl-backlog-size` may have changed.
+    fn follow_backlog_size(&mut self) {
+        let size = num::usize_of(self.config.repl_backlog_size);
+        if let Some(backlog) = &mut self.replication.backlog
+            && backlog.size() != size
+        {
+            backlog.resize(size);
+            self.trim_backlog();
+        }
+    }
+
+    /// A replica has sent something that is replied to. The reply would stand in the midst of the stream.
+    #[cold]
+    pub(in crate::command) fn refuse_reply_to_replica(&mut self, session: &mut Session) {
+        let command = session.last_command;
+        let line = self.client_line(session);
+        tracing::warn!(
+            "Replica generated a reply to command '{command}', disconnecting it: {line}"
+        );
+        self.close(session);
+    }
+}

@@ -1,0 +1,115 @@
+//! Copies of what clients have changed: how many there are, and who waits for more.
+
+use crate::base::num;
+use crate::command::persist::{Conditions, Reached};
+use crate::command::server::Server;
+use crate::command::{Error, Outcome, dispatch};
+use crate::resp::Output;
+use crate::session::{AwaitedCopies, ClientId, CopyKind};
+
+/// How many copies there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copies {
+    kind: CopyKind,
+    here: u64,
+    there: u64,
+}
+
+impl Copies {
+    /// Whether these are as many as somebody waits for.
+    pub const fn satisfy(self, awaited: &AwaitedCopies) -> bool {
+        self.here >= awaited.here && self.there >= awaited.there
+    }
+
+    /// As WAIT and WAITAOF tell them.
+    pub fn reply(self, out: &mut Output) {
+        match self.kind {
+            CopyKind::InMemory => out.integer(num::i64_clamped(self.there)),
+            CopyKind::OnDisk => {
+                out.array(2);
+                out.integer(num::i64_clamped(self.here));
+                out.integer(num::i64_clamped(self.there));
+            }
+        }
+    }
+}
+
+impl Server {
+    /// How many copies there are of what a client waits for.
+    pub fn copies(&self, awaited: &AwaitedCopies) -> Copies {
+        let replicas = &self.replication.replicas;
+        let (here, there) = match awaited.kind {
+            CopyKind::InMemory => (0, replicas.acknowledged(awaited.offset)),
+            CopyKind::OnDisk => {
+                let here = match self.reached(awaited.position) {
+                    Reached::Disk => 1,
+                    Reached::Memory => 0,
+                };
+                (here, replicas.on_disk(awaited.offset))
+            }
+        };
+        Copies { kind: awaited.kind, here, there: num::u64_of(there) }
+    }
+
+    /// Replies to the clients that have by now what they wait for, and forgets those that wait no longer.
+    pub(in crate::command) fn serve_copies(&mut self) {
+        if self.persistence.awaiting_copies.is_empty() {
+            return;
+        }
+        for id in std::mem::take(&mut self.persistence.awaiting_copies) {
+            let Some(awaited) = self.awaited_copies(id) else { continue };
+            let copies = self.copies(&awaited);
+            if copies.satisfy(&awaited) {
+                self.end_copy_wait(id, |out| {
+                    copies.reply(out);
+                    Ok(())
+                });
+            } else {
+                self.persistence.awaiting_copies.push(id);
+            }
+        }
+    }
+
+    /// Refuses the clients that wait for this server's disk, to which nothing is logged any more.
+    pub(in crate::command) fn refuse_sync_waits(&mut self, error: &Error) {
+        for id in std::mem::take(&mut self.persistence.awaiting_copies) {
+            match self.awaited_copies(id).map(|awaited| awaited.here) {
+                Some(0) => self.persistence.awaiting_copies.push(id),
+                Some(_) => self.end_copy_wait(id, |_| Err(error.clone())),
+                None => {}
+            }
+        }
+    }
+
+    fn awaited_copies(&self, id: ClientId) -> Option<AwaitedCopies> {
+        let index = self.sessions.index_of(id)?;
+        self.sessions.get(index)?.blocked.as_ref()?.copies
+    }
+
+    fn end_copy_wait(&mut self, id: ClientId, write: impl FnOnce(&mut Output) -> Outcome) {
+        let index = self.sessions.index_of(id).expect("it was looked up");
+        let Some(mut session) = self.sessions.take(index) else { return };
+        if self.end_wait(&mut session).is_some() {
+            self.lend_buffer(&mut session);
+            dispatch::reply_later(self, &mut session, write);
+            self.resume_soon(&mut session);
+        }
+        self.sessions.put(session);
+    }
+
+    /// How many replicas have said something lately.
+    pub fn good_replicas(&self) -> usize {
+        let lag_s = i64::from(self.config.min_replicas_max_lag);
+        self.replication.replicas.good(self.now.unix_s(), lag_s)
+    }
+
+    /// Notes whether there are as many good replicas as it takes to change data.
+    pub fn judge_replicas(&mut self) {
+        let config = &self.config;
+        let wanted = num::usize_of_u32(config.min_replicas_to_write);
+        let is_judged =
+            wanted > 0 && config.min_replicas_max_lag > 0 && self.replication.role.is_primary();
+        let are_few = is_judged && self.good_replicas() < wanted;
+        self.conditions.set(Conditions::FEW_REPLICAS, are_few);
+    }
+}

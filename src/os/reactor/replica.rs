@@ -1,0 +1,93 @@
+//! Writing to replicas: what they are told, then the stream or a snapshot, as it lies in the server's blocks.
+
+use super::{PIECES_MAX, Service, WRITE_BYTES_PER_TURN, write_some};
+use crate::base::num;
+use crate::session::Closing;
+use std::io::{ErrorKind, IoSlice};
+
+/// Why writing stopped.
+enum Stopped {
+    /// There is nothing more.
+    Done,
+    /// The socket takes no more for the time being.
+    Full,
+    /// The turn is over for this one.
+    EnoughForNow,
+}
+
+impl Service<'_> {
+    /// Writes to a replica.
+    pub(super) fn write_to_replica(&mut self, index: usize) {
+        let server = &mut *self.node.server;
+        let Some(session) = server.sessions.get_mut(index) else { return };
+        session.is_queued_for_write = false;
+        session.is_queued_for_push = false;
+        let stopped = match self.write_parts(index) {
+            Ok(stopped) => stopped,
+            Err(error) => return self.disconnect(index, Some(&error)),
+        };
+        let server = &mut *self.node.server;
+        server.stats.writes += 1;
+        let Some(session) = server.sessions.get_mut(index) else { return };
+        match stopped {
+            Stopped::Done if session.closing == Closing::AfterReplies => self.close_gently(index),
+            Stopped::Done => server.reclaim_buffer(index),
+            Stopped::Full => session.output.seal(),
+            Stopped::EnoughForNow => {
+                session.is_queued_for_write = true;
+                self.io.unwritten.push(index);
+            }
+        }
+    }
+
+    fn write_parts(&mut self, index: usize) -> std::io::Result<Stopped> {
+        let io = &mut **self.io;
+        let Some(Some(connection)) = io.connections.get_mut(index) else {
+            return Ok(Stopped::Done);
+        };
+        let server = &mut *self.node.server;
+        let mut written = 0;
+        loop {
+            if written >= WRITE_BYTES_PER_TURN {
+                return Ok(Stopped::EnoughForNow);
+            }
+            let Some(session) = server.sessions.get_mut(index) else { return Ok(Stopped::Done) };
+            let is_told = session.output.is_empty();
+            let stays = session.closing == Closing::No;
+            if is_told && !(stays && server.prepare_replica(index)) {
+                return Ok(Stopped::Done);
+            }
+            let wrote = if is_told {
+                let mut slices = Vec::with_capacity(PIECES_MAX);
+                let mut room = WRITE_BYTES_PER_TURN - written;
+                for piece in server.replica_pieces(index).take(PIECES_MAX) {
+                    let piece = &piece[..piece.len().min(room)];
+                    room -= piece.len();
+                    slices.push(IoSlice::new(piece));
+                    if room == 0 {
+                        break;
+                    }
+                }
+                connection.stream.write_vectored(&slices)
+            } else {
+                let Some(session) = server.sessions.get(index) else { return Ok(Stopped::Done) };
+                write_some(&mut connection.stream, &session.output)
+            };
+            let count = match wrote {
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Stopped::Full),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            written += count;
+            server.stats.output_bytes += num::u64_of(count);
+            let Some(session) = server.sessions.get_mut(index) else { return Ok(Stopped::Done) };
+            session.sent_bytes += num::u64_of(count);
+            if is_told {
+                server.replica_sent(index, count);
+            } else {
+                session.output.advance(count);
+            }
+        }
+    }
+}
