@@ -86,6 +86,8 @@ pub enum Trigger {
     Defragmentation,
     /// Disconnect clients that take more memory together than the new limit.
     ClientMemoryLimit,
+    /// Judge replicas, and keep what is sent to them, the new way.
+    Replicas,
     /// Forget keys that clients track if there are more than the new limit.
     TrackingLimit,
 }

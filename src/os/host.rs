@@ -300,6 +300,7 @@ impl Host for Machine {
             | Trigger::MemoryLimit
             | Trigger::ClientMemoryLimit
             | Trigger::TrackingLimit
+            | Trigger::Replicas
             | Trigger::Defragmentation => {}
         }
         Ok(())

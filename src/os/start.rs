@@ -19,7 +19,7 @@ use crate::base::rng::Rng;
 use crate::command::Server;
 use crate::command::acl::BadUsers;
 use crate::command::host::Facts;
-use crate::command::persist::{Ending, Save, Unsaved};
+use crate::command::persist::{Ending, Patience, Save, Unsaved};
 use crate::config::{
     BindAddress, CommandLine, Config, LoadError, Loaded, Reason, ShutdownFlags, Stdin, Text,
 };
@@ -399,7 +399,9 @@ fn ending(signal: ShutdownSignal, config: &Config) -> Ending {
         Save::Configured
     };
     let unsaved = if flags.contains(ShutdownFlags::FORCE) { Unsaved::End } else { Unsaved::Stay };
-    Ending { save, unsaved }
+    let is_hasty = flags.contains(ShutdownFlags::NOW);
+    let patience = if is_hasty { Patience::None } else { Patience::Some };
+    Ending { save, unsaved, patience }
 }
 
 #[cfg(test)]
@@ -412,9 +414,11 @@ mod tests {
         let mut check = |flags, save, unsaved| {
             config.shutdown_on_sigterm = flags;
             let asked = ending(ShutdownSignal::Terminate, &config);
-            assert_eq!(asked, Ending { save, unsaved }, "{flags:?}");
+            assert_eq!((asked.save, asked.unsaved), (save, unsaved), "{flags:?}");
             let other = ending(ShutdownSignal::Interrupt, &config);
-            assert_eq!(other, Ending { save: Save::Configured, unsaved: Unsaved::Stay });
+            let patience = Patience::Some;
+            let usual = Ending { save: Save::Configured, unsaved: Unsaved::Stay, patience };
+            assert_eq!(other, usual);
         };
         let (save, force) = (ShutdownFlags::SAVE, ShutdownFlags::FORCE);
         check(ShutdownFlags::empty(), Save::Configured, Unsaved::Stay);

@@ -193,6 +193,7 @@ impl Server {
             Trigger::Defragmentation => self.follow_defragmentation(),
             Trigger::ClientMemoryLimit => self.follow_client_memory_limit(),
             Trigger::TrackingLimit => self.forget_tracked_keys(),
+            Trigger::Replicas => self.follow_replica_settings(),
             Trigger::AppendOnly => return self.switch_log(),
             Trigger::AppendSync => {
                 if let Some(log) = self.host.append_only_file_mut() {

@@ -3,9 +3,10 @@
 //! The reactor ends after the turn in which this runs. What can be aborted is the end that a signal asked
 //! for, until the periodic work sees to it.
 
-use crate::command::persist::{Conditions, Ending, NotSaved, Save, Unsaved};
+use crate::command::persist::{Conditions, Ending, NOT_SAVED, NotSaved, Patience, Save, Unsaved};
 use crate::command::spec::{Arg, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::session::Blocked;
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 pub(super) static SHUTDOWN: Command =
@@ -42,7 +43,6 @@ enum Request {
 
 fn shutdown(ctx: &mut Context<'_>) -> Outcome {
     const NOTHING_TO_ABORT: Error = Error::fixed("ERR No shutdown in progress.");
-    const NOT_SAVED: Error = Error::fixed("ERR Errors trying to SHUTDOWN. Check logs.");
     let ending = match parse(ctx)? {
         Request::Abort if ctx.server.abort_end() => return ctx.ok(),
         Request::Abort => return Err(NOTHING_TO_ABORT),
@@ -51,14 +51,30 @@ fn shutdown(ctx: &mut Context<'_>) -> Outcome {
     if ctx.server.conditions.contains(Conditions::BUSY) && ending.save != Save::No {
         return Err(ctx.server.busy());
     }
+    if ending.patience == Patience::Some && ctx.server.lacks_replicas() {
+        return wait_for_replicas(ctx, ending);
+    }
     ctx.server.end(ending).map_err(|NotSaved| NOT_SAVED)?;
     // Nothing it sent after this is executed.
     ctx.session.close_after_replies();
     Ok(())
 }
 
+/// The end comes when replicas have everything, or it takes too long.
+fn wait_for_replicas(ctx: &mut Context<'_>, ending: Ending) -> Outcome {
+    if ctx.may_not_wait() {
+        return Err(Error::fixed("ERR Can't shut down while replicas are behind from here"));
+    }
+    let blocked = Blocked { until_ns: None, timed_out: |out| out.null(), keys: None, copies: None };
+    ctx.server.waits.add(ctx.session, blocked);
+    ctx.server.persistence.asked_end.push(ctx.session.id);
+    ctx.server.ask_to_end(ending);
+    Ok(())
+}
+
 fn parse(ctx: &Context<'_>) -> Result<Request, Error> {
     let (mut save, mut unsaved) = (Save::Configured, Unsaved::Stay);
+    let mut patience = Patience::Some;
     let (mut aborts, mut ends) = (false, false);
     for at in 1..ctx.args.len() {
         if ctx.is_word(at, "ABORT") {
@@ -72,21 +88,22 @@ fn parse(ctx: &Context<'_>) -> Result<Request, Error> {
             save = Save::Yes;
         } else if ctx.is_word(at, "FORCE") {
             unsaved = Unsaved::End;
-        } else if !ctx.is_word(at, "NOW") {
-            // NOW is about replicas, which nobody waits for: there are none.
+        } else if ctx.is_word(at, "NOW") {
+            patience = Patience::None;
+        } else {
             return Err(Error::SYNTAX);
         }
     }
     match (aborts, ends) {
         (true, true) => Err(Error::SYNTAX),
         (true, false) => Ok(Request::Abort),
-        (false, _) => Ok(Request::End(Ending { save, unsaved })),
+        (false, _) => Ok(Request::End(Ending { save, unsaved, patience })),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Ending, Save, Unsaved};
+    use super::{Ending, Patience, Save, Unsaved};
     use crate::command::testing::{Bench, FakeHost};
     use crate::config::Config;
     use crate::session::Closing;
@@ -139,7 +156,7 @@ mod tests {
     #[test]
     fn what_a_signal_asked_for_can_be_aborted() {
         let mut bench = Bench::new();
-        let ending = Ending { save: Save::No, unsaved: Unsaved::Stay };
+        let ending = Ending { save: Save::No, unsaved: Unsaved::Stay, patience: Patience::Some };
         bench.server.ask_to_end(ending);
         bench.check("SHUTDOWN ABORT", "+OK");
         bench.server.end_if_asked();

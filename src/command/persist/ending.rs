@@ -1,8 +1,9 @@
 //! The end of the server: what is written before it, and what keeps it from ending.
 
 use super::state::Conditions;
+use crate::command::Error;
 use crate::command::host::{ChildKind, LogMode};
-use crate::command::server::{Server, Shutdown};
+use crate::command::server::{Pause, PauseKind, Server, Shutdown};
 
 /// Whether the data are to be saved first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +32,25 @@ pub struct Ending {
     pub save: Save,
     /// What if not.
     pub unsaved: Unsaved,
+    /// Whether replicas are waited for.
+    pub patience: Patience,
+}
+
+/// Whether the end waits for replicas that do not have everything yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// For `shutdown-timeout` at most.
+    Some,
+    /// No.
+    None,
 }
 
 /// The server goes on, since its data could not be saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotSaved;
+
+/// What a client is told that asked for an end that there is not.
+pub const NOT_SAVED: Error = Error::fixed("ERR Errors trying to SHUTDOWN. Check logs.");
 
 impl Server {
     /// Does what there is to do before the end, and lets the reactor end after this turn.
@@ -86,16 +101,66 @@ impl Server {
         if is_asked {
             tracing::warn!("Shutdown manually aborted.");
             self.host.forget_signal();
+            if self.persistence.ends_at_ms.take().is_some() {
+                self.set_pause(None);
+            }
+            self.refuse_end();
         }
         is_asked
     }
 
-    /// Ends if a signal asked for it.
+    /// Ends if a signal asked for it, or a command that waits for replicas, and nothing is to be waited for.
     pub fn end_if_asked(&mut self) {
-        if let Some(ending) = self.persistence.asked_to_end.take()
-            && self.end(ending) == Err(NotSaved)
-        {
+        let Some(ending) = self.persistence.asked_to_end else { return };
+        let now_ms = self.now.mono_ms();
+        if ending.patience == Patience::Some && self.lacks_replicas() {
+            let timeout_ms = u64::from(self.config.shutdown_timeout) * 1000;
+            let until_ms = match self.persistence.ends_at_ms {
+                Some(at_ms) => at_ms,
+                None => {
+                    self.wait_for_replicas_before_end();
+                    *self.persistence.ends_at_ms.insert(now_ms.saturating_add(timeout_ms))
+                }
+            };
+            if now_ms < until_ms {
+                return;
+            }
+        }
+        self.persistence.asked_to_end = None;
+        if self.persistence.ends_at_ms.take().is_some() {
+            self.log_lagging_replicas();
+            self.set_pause(None);
+        }
+        if self.end(ending) == Err(NotSaved) {
             self.host.forget_signal();
+            self.refuse_end();
+        } else {
+            self.close_who_asked_to_end();
+        }
+    }
+
+    /// Lets no client change data, so that replicas get to the same place.
+    fn wait_for_replicas_before_end(&mut self) {
+        tracing::info!("Waiting for replicas before shutting down.");
+        self.set_pause(Some(Pause { until_ms: i64::MAX, kind: PauseKind::Write }));
+        self.ask_replicas();
+    }
+
+    /// Tells the clients that asked for the end that there is none.
+    fn refuse_end(&mut self) {
+        for id in std::mem::take(&mut self.persistence.asked_end) {
+            self.reply_to_waiting(id, |_| Err(NOT_SAVED));
+        }
+    }
+
+    /// The clients that asked for the end get no reply.
+    fn close_who_asked_to_end(&mut self) {
+        for id in std::mem::take(&mut self.persistence.asked_end) {
+            if let Some(index) = self.sessions.index_of(id)
+                && let Some(session) = self.sessions.get_mut(index)
+            {
+                session.close_after_replies();
+            }
         }
     }
 

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::base::hash::HashKey;
     use crate::base::rng::Rng;
-    use crate::command::persist::{Ending, Save, Unsaved};
+    use crate::command::persist::{Ending, Patience, Save, Unsaved};
     use crate::command::testing::{Bench, FakeHost};
     use crate::persist::rdb::SaveOptions;
     use std::path::Path;
@@ -164,7 +164,11 @@ mod tests {
         let refused = "-ERR The server is shutting down";
         bench.check("SET k v; SAVE; SHUTDOWN SAVE; PING", &[refused; 4].join(" "));
         // A signal that arrives now.
-        bench.server.ask_to_end(Ending { save: Save::Yes, unsaved: Unsaved::Stay });
+        bench.server.ask_to_end(Ending {
+            save: Save::Yes,
+            unsaved: Unsaved::Stay,
+            patience: Patience::Some,
+        });
         bench.server.end_if_asked();
         assert_eq!(bench.server.shutdown.map(|shutdown| shutdown.status), Some(1));
         let kept = bench.server.host.read_file(Path::new("dump.rdb")).expect("it is still there");

@@ -133,8 +133,12 @@ pub struct Persistence {
     pub awaiting_copies: Vec<ClientId>,
     /// Why changes cannot be logged.
     pub log_error: Option<String>,
-    /// What a signal has asked for.
+    /// What a signal has asked for, or a command that waits for replicas.
     pub asked_to_end: Option<Ending>,
+    /// When replicas are waited for no longer, milliseconds of the rising clock, once they are.
+    pub ends_at_ms: Option<u64>,
+    /// The clients that asked for the end.
+    pub asked_end: Vec<ClientId>,
     /// The load in progress.
     pub loading: Option<Loading>,
     /// Keys that the last load brought, and those that had expired.

@@ -19,7 +19,6 @@ impl Server {
         }
         self.replication.cared_at_ms = now_ms;
         self.replication.cared += 1;
-        self.follow_backlog_size();
         self.judge_replicas();
         if self.replication.replicas.is_empty() {
             self.give_up_backlog();
@@ -101,15 +100,14 @@ impl Server {
         );
     }
 
-    /// `repl-backlog-size` may have changed.
-    fn follow_backlog_size(&mut self) {
+    /// A setting has changed that is about replicas.
+    pub(in crate::command) fn follow_replica_settings(&mut self) {
         let size = num::usize_of(self.config.repl_backlog_size);
-        if let Some(backlog) = &mut self.replication.backlog
-            && backlog.size() != size
-        {
+        if let Some(backlog) = &mut self.replication.backlog {
             backlog.resize(size);
-            self.trim_backlog();
         }
+        self.trim_backlog();
+        self.judge_replicas();
     }
 
     /// A replica has sent something that is replied to. The reply would stand in the midst of the stream.

@@ -60,7 +60,7 @@ impl Server {
             let Some(awaited) = self.awaited_copies(id) else { continue };
             let copies = self.copies(&awaited);
             if copies.satisfy(&awaited) {
-                self.end_copy_wait(id, |out| {
+                self.reply_to_waiting(id, |out| {
                     copies.reply(out);
                     Ok(())
                 });
@@ -75,7 +75,7 @@ impl Server {
         for id in std::mem::take(&mut self.persistence.awaiting_copies) {
             match self.awaited_copies(id).map(|awaited| awaited.here) {
                 Some(0) => self.persistence.awaiting_copies.push(id),
-                Some(_) => self.end_copy_wait(id, |_| Err(error.clone())),
+                Some(_) => self.reply_to_waiting(id, |_| Err(error.clone())),
                 None => {}
             }
         }
@@ -86,8 +86,13 @@ impl Server {
         self.sessions.get(index)?.blocked.as_ref()?.copies
     }
 
-    fn end_copy_wait(&mut self, id: ClientId, write: impl FnOnce(&mut Output) -> Outcome) {
-        let index = self.sessions.index_of(id).expect("it was looked up");
+    /// Ends a client's waiting with a reply.
+    pub(in crate::command) fn reply_to_waiting(
+        &mut self,
+        id: ClientId,
+        write: impl FnOnce(&mut Output) -> Outcome,
+    ) {
+        let Some(index) = self.sessions.index_of(id) else { return };
         let Some(mut session) = self.sessions.take(index) else { return };
         if self.end_wait(&mut session).is_some() {
             self.lend_buffer(&mut session);
@@ -95,6 +100,32 @@ impl Server {
             self.resume_soon(&mut session);
         }
         self.sessions.put(session);
+    }
+
+    /// Whether a replica has not everything yet, as far as is known.
+    pub(in crate::command) fn lacks_replicas(&self) -> bool {
+        let replication = &self.replication;
+        let offset = replication.history.offset() + num::u64_of(self.effects.bytes().len());
+        replication.role.is_primary()
+            && replication.replicas.iter().any(|one| one.is_online() && one.acknowledged < offset)
+    }
+
+    /// Tells the log which replicas miss a part of what was changed.
+    pub(in crate::command) fn log_lagging_replicas(&self) {
+        let offset = self.replication.history.offset();
+        let online = || self.replication.replicas.iter().filter(|replica| replica.is_online());
+        for replica in online().filter(|replica| replica.acknowledged < offset) {
+            let name = self.name_of_replica(replica);
+            tracing::warn!(
+                "Lagging replica {name} reported offset {} behind master, lag={}, state={}.",
+                offset - replica.acknowledged,
+                replica.lag_s(self.now.unix_s()),
+                replica.stage.name()
+            );
+        }
+        let in_sync = online().filter(|replica| replica.acknowledged >= offset).count();
+        let all = online().count();
+        tracing::info!("{in_sync} of {all} replicas are in sync when shutting down.");
     }
 
     /// How many replicas have said something lately.

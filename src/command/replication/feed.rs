@@ -122,7 +122,7 @@ impl Server {
     }
 
     /// Asks replicas at the end of the turn how far they are.
-    pub(super) const fn ask_replicas(&mut self) {
+    pub(in crate::command) const fn ask_replicas(&mut self) {
         self.replication.asks = true;
         self.replication.has_news = true;
     }

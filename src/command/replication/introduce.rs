@@ -113,13 +113,23 @@ fn acknowledge(ctx: &mut Context<'_>, at: usize) {
         |at| ctx.args.get(at).and_then(num::parse_i64).map(|n| u64::try_from(n).unwrap_or(0));
     let Some(offset) = number(at + 1) else { return };
     let on_disk = if ctx.is_word(at + 2, "fack") { number(at + 3) } else { None };
-    ctx.server.acknowledged(ctx.session.index, offset, on_disk);
+    if ctx.server.acknowledged(ctx.session.index, offset, on_disk) == Begins::Now {
+        ctx.server.log_online(ctx.session);
+        ctx.server.queue_write(ctx.session); // the stream has grown meanwhile
+    }
+}
+
+/// Whether a replica is sent the stream from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begins {
+    Now,
+    Before,
 }
 
 impl Server {
-    fn acknowledged(&mut self, place: usize, offset: u64, on_disk: Option<u64>) {
+    fn acknowledged(&mut self, place: usize, offset: u64, on_disk: Option<u64>) -> Begins {
         let now_s = self.now.unix_s();
-        let Some(replica) = self.replication.replicas.get_mut(place) else { return };
+        let Some(replica) = self.replication.replicas.get_mut(place) else { return Begins::Before };
         replica.acknowledged = replica.acknowledged.max(offset);
         replica.on_disk = replica.on_disk.max(on_disk.unwrap_or(0));
         replica.acknowledged_at_s = now_s;
@@ -129,9 +139,6 @@ impl Server {
         }
         self.replication.has_news = true;
         self.judge_replicas();
-        if begins {
-            self.log_online(place);
-            self.writable.push(place); // the stream has grown meanwhile
-        }
+        if begins { Begins::Now } else { Begins::Before }
     }
 }

@@ -45,12 +45,11 @@ impl Server {
         })
     }
 
-    pub(super) fn log_online(&self, place: usize) {
-        if let Some(replica) = self.replication.replicas.get(place) {
-            tracing::info!(
-                "Synchronization with replica {} succeeded",
-                self.name_of_replica(replica)
-            );
+    pub(super) fn log_online(&self, session: &Session) {
+        if let Some(replica) = self.replication.replicas.get(session.index) {
+            let announced = &replica.announced;
+            let name = self.name_of(session, &announced.address, announced.port);
+            tracing::info!("Synchronization with replica {name} succeeded");
         }
     }
 }

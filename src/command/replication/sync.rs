@@ -159,6 +159,7 @@ fn goes_on(ctx: &mut Context<'_>, id: &[u8], from: u64) -> bool {
 
 /// Notes that a replica wants a snapshot.
 fn full(ctx: &mut Context<'_>, asked: Asked) {
+    let who = name(ctx.server, ctx.session);
     let server = &mut *ctx.server;
     server.replication.full_syncs += 1;
     if server.replication.backlog.is_none() {
@@ -177,7 +178,7 @@ fn full(ctx: &mut Context<'_>, asked: Asked) {
     replica.is_old = asked == Asked::WithSync;
     replica.asked_at_ms = server.now.mono_ms();
     replica.took_at_s = server.now.unix_s();
-    tracing::info!("Replica {} asks for synchronization", name(server, ctx.session));
+    tracing::info!("Replica {who} asks for synchronization");
     follow(ctx, replica);
 }
 

@@ -380,8 +380,8 @@ impl Server {
                  from replica to enable streaming",
                 name.unwrap_or_default()
             );
-        } else {
-            self.log_online(place);
+        } else if let Some(session) = self.sessions.get(place) {
+            self.log_online(session);
         }
         self.judge_replicas();
         self.end_idle_relay();

@@ -28,7 +28,7 @@ Snapshots {
         ruled_text(Empty::Value, rules::dbfilename), Free, Live, [PROTECTED];
 
     /// Removes snapshot files that were only made for replication, where nothing else is persisted.
-    "rdb-del-sync-files" rdb_del_sync_files: bool = false, yes_no(), Free, Later(Replication);
+    "rdb-del-sync-files" rdb_del_sync_files: bool = false, yes_no(), Free, Live;
 
     /// Forces a snapshot to disk bit by bit while it is written, not all at its end.
     "rdb-save-incremental-fsync" rdb_save_incremental_fsync: bool = true, yes_no(), Free,

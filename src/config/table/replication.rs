@@ -26,16 +26,16 @@ Replication {
         Later(Replication);
 
     /// Sends snapshots to replicas as they are made, without a file.
-    "repl-diskless-sync" repl_diskless_sync: bool = true, yes_no(), Free, Later(Replication);
+    "repl-diskless-sync" repl_diskless_sync: bool = true, yes_no(), Free, Live;
 
     /// Seconds to wait, before a snapshot is sent, for more replicas that want the same one.
     "repl-diskless-sync-delay" repl_diskless_sync_delay: u32 = 5, integer(0, INT_MAX), Free,
-        Later(Replication);
+        Live;
 
     /// Number of replicas that want the same snapshot at which it is sent without waiting for more;
     /// 0 always waits.
     "repl-diskless-sync-max-replicas" repl_diskless_sync_max_replicas: u32 = 0,
-        integer(0, INT_MAX), Free, Later(Replication);
+        integer(0, INT_MAX), Free, Live;
 
     /// Loads a snapshot as it comes, without a file: only into an empty data set, or beside the
     /// present one (`swapdb`), which takes the memory of both.
@@ -44,7 +44,7 @@ Replication {
 
     /// Seconds between pings to replicas.
     "repl-ping-replica-period" | "repl-ping-slave-period" repl_ping_replica_period: u32 = 10,
-        integer(1, INT_MAX), Free, Later(Replication);
+        integer(1, INT_MAX), Free, Live;
 
     /// Seconds without data or pings after which a link counts as broken, on either side. Must be
     /// more than the ping period.
@@ -55,27 +55,27 @@ Replication {
         Later(Replication);
 
     /// Bytes of recent changes kept, from which a replica that was cut off catches up.
-    "repl-backlog-size" repl_backlog_size: u64 = 1 << 20, memory(1, LONG_MAX), Free,
-        Later(Replication);
+    "repl-backlog-size" repl_backlog_size: u64 = 1 << 20, memory(1, LONG_MAX),
+        Then(Trigger::Replicas), Live;
 
     /// Seconds without any replica after which the backlog is given up; 0 keeps it.
     "repl-backlog-ttl" repl_backlog_ttl: u64 = 3600, integer(0, LONG_MAX), Free,
-        Later(Replication);
+        Live;
 
     /// Sentinel promotes the replica with the lowest number first, and none with 0.
     "replica-priority" | "slave-priority" replica_priority: u32 = 100, integer(0, INT_MAX), Free,
         Later(Replication);
 
     /// Lets Sentinel tell clients about this replica.
-    "replica-announced" replica_announced: bool = true, yes_no(), Free, Later(Replication);
+    "replica-announced" replica_announced: bool = true, yes_no(), Free, Live;
 
     /// Refuses writes while fewer replicas than this are connected; 0 never does.
     "min-replicas-to-write" | "min-slaves-to-write" min_replicas_to_write: u32 = 0,
-        integer(0, INT_MAX), Free, Later(Replication);
+        integer(0, INT_MAX), Then(Trigger::Replicas), Live;
 
     /// Seconds of silence after which a replica does not count for min-replicas-to-write.
     "min-replicas-max-lag" | "min-slaves-max-lag" min_replicas_max_lag: u32 = 10,
-        integer(0, INT_MAX), Free, Later(Replication);
+        integer(0, INT_MAX), Then(Trigger::Replicas), Live;
 
     /// The address a replica tells its primary, where it is not the one it connects from.
     "replica-announce-ip" | "slave-announce-ip" replica_announce_ip: Text = Text::default(),
