@@ -11,6 +11,7 @@ mod connection_tests;
 #[cfg(test)]
 mod cut_tests;
 mod members;
+mod primary;
 #[cfg(test)]
 mod stream_tests;
 mod timers;
@@ -132,6 +133,9 @@ impl Desk<'_> {
         if session.flags.contains(SessionFlags::REPLICA) {
             self.server.replica_gone(&session);
         }
+        if session.flags.contains(SessionFlags::PRIMARY) {
+            self.server.link_lost(&session);
+        }
         self.server.end_wait(&mut session);
         pubsub::unsubscribe_from_all(self.server, &mut session);
         self.server.end_monitor(&mut session);
@@ -159,7 +163,9 @@ impl Desk<'_> {
         let Some(mut session) = self.server.sessions.take(index) else { return };
         session.active_at_s = now.unix_s();
         if session.closing == Closing::No {
-            if session.is_held_back() {
+            if session.flags.contains(SessionFlags::PRIMARY) {
+                self.input_of_primary(&mut session, buf);
+            } else if session.is_held_back() {
                 session.tail.extend_from_slice(buf);
             } else {
                 self.run(&mut session, buf, parsed);
@@ -419,7 +425,7 @@ impl Desk<'_> {
     }
 
     fn check_input_limit(&mut self, session: &mut Session) {
-        if session.closing == Closing::Now {
+        if session.closing == Closing::Now || session.flags.contains(SessionFlags::PRIMARY) {
             return;
         }
         let held_bytes = session.query_bytes()

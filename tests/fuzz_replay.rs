@@ -49,7 +49,7 @@ macro_rules! replays {
     };
 }
 
-replays! { aof_load command config dict entry glob hash hll inline intset listpack quicklist rax rdb_load resp resp_long restore skiplist stream }
+replays! { aof_load command config dict entry glob hash hll inline intset link listpack quicklist rax rdb_load resp resp_long restore skiplist stream }
 
 #[test]
 fn the_canary_is_silent_without_a_fuzzer() {

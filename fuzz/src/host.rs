@@ -1,8 +1,9 @@
 //! A machine of which nothing is real, and which can be told to fail.
 
+use carnelian::command::following::AtOnce;
 use carnelian::command::host::{
     AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
-    Host, MemoryUse, NewFile, Relocations, Write,
+    Host, Intake, MemoryUse, NewFile, Relocations, Write,
 };
 use carnelian::command::persist::Loaded;
 use carnelian::config::{Config, Trigger};
@@ -43,6 +44,7 @@ pub struct FlakyHost {
     progress: Progress,
     child_end: Option<ChildEnd>,
     mover: Mover,
+    intake: AtOnce,
 }
 
 impl FlakyHost {
@@ -58,6 +60,7 @@ impl FlakyHost {
             progress: Progress::new(),
             child_end: None,
             mover: Mover::default(),
+            intake: AtOnce::default(),
         }
     }
 
@@ -154,6 +157,10 @@ impl Host for FlakyHost {
     }
     fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
         None
+    }
+
+    fn intake(&mut self) -> Option<&mut dyn Intake> {
+        Some(&mut self.intake)
     }
 
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {

@@ -17,6 +17,7 @@ pub mod host;
 pub mod inline;
 pub mod input;
 pub mod intset;
+pub mod link;
 pub mod listpack;
 pub mod quicklist;
 pub mod rax;
@@ -41,6 +42,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("hll", hll::run),
     ("inline", inline::run),
     ("intset", intset::run),
+    ("link", link::run),
     ("listpack", listpack::run),
     ("quicklist", quicklist::run),
     ("rax", rax::run),

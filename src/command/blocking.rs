@@ -203,6 +203,26 @@ impl Server {
         Some(())
     }
 
+    /// Ends the waiting of all clients, and their connections: on a replica they would wait for what its
+    /// primary's clients get.
+    pub(in crate::command) fn force_unblock(&mut self) {
+        const FORCED: Error = Error::fixed(
+            "UNBLOCKED force unblock from blocking operation, instance state changed (master -> \
+             replica?)",
+        );
+        let places: Vec<usize> = self.sessions.indexes().collect();
+        for place in places {
+            let Some(mut session) = self.sessions.take(place) else { continue };
+            if self.end_wait(&mut session).is_some() {
+                self.lend_buffer(&mut session);
+                dispatch::reply_later(self, &mut session, |_| Err(FORCED));
+                session.close_after_replies();
+                self.queue_write(&mut session);
+            }
+            self.sessions.put(session);
+        }
+    }
+
     fn reply_in_vain(&mut self, session: &mut Session, blocked: &Blocked) {
         let copies = blocked.copies.map(|awaited| self.copies(&awaited));
         dispatch::reply_later(self, session, |out| {

@@ -390,7 +390,13 @@ fn check(server: &mut Server, session: &mut Session, id: CommandId, args: &Args<
         }
     }
     if !server.conditions.is_empty() {
+        if session.flags.contains(SessionFlags::PRIMARY) {
+            return server.check_conditions_of_stream(flags);
+        }
         server.check_conditions(flags, server.commands.get(id).command.spec.name)?;
+        if server.conditions.contains(Conditions::REPLICA) {
+            server.note_own_keys(session, id, args);
+        }
         observe::check(session, flags)?;
     }
     Ok(())

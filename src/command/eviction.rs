@@ -6,6 +6,7 @@
 //! Not counted, as in Redis, is what grows because keys are evicted: what waits to be logged. Nor is
 //! what the helper thread is about to free; counting it, the server would evict twice.
 
+use super::persist::Conditions;
 use super::server::Server;
 use crate::base::num;
 use crate::config::MaxmemoryPolicy;
@@ -123,6 +124,9 @@ impl Server {
 
     #[cold]
     fn evict_for_a_while(&mut self) -> Room {
+        if self.conditions.contains(Conditions::REPLICA) && self.config.replica_ignore_maxmemory {
+            return Room::Enough; // the primary says what is to go
+        }
         if self.pause.is_some() {
             return Room::Enough; // it is a write, which even the mildest pause holds back
         }

@@ -3,6 +3,7 @@
 //! The operating system's side is in `os/`; tests and the simulator bring their own.
 
 use super::persist::Loaded;
+use super::replication::Role;
 use super::server::{Now, Server};
 use crate::config::Config;
 use crate::ds::relocate::Relocator;
@@ -15,6 +16,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Memory figures, bytes.
@@ -278,6 +280,46 @@ pub enum Round {
     Next,
 }
 
+/// What becomes of a snapshot that another server sends.
+#[derive(Debug)]
+pub enum Plan {
+    /// It becomes the file of snapshots.
+    Store,
+    /// That file is loaded into this keyspace, which is empty.
+    LoadStored(Keyspace),
+    /// It is loaded into this keyspace as it comes; it has so many bytes, if that is known.
+    Load(Keyspace, Option<u64>),
+}
+
+/// What has become of it.
+#[derive(Debug)]
+pub enum Arrived {
+    /// It is in its file.
+    Stored,
+    /// It is loaded.
+    Loaded(Box<Loaded>),
+}
+
+/// Takes snapshots that other servers send, on another thread; one at a time.
+pub trait Intake: Debug {
+    /// Begins, whatever was begun before.
+    ///
+    /// # Errors
+    /// It cannot be: a sentence for the log.
+    fn begin(&mut self, plan: Plan, config: &Config) -> Result<Arc<Progress>, String>;
+    /// The next bytes of it.
+    fn give(&mut self, bytes: &[u8]);
+    /// It is complete.
+    fn end(&mut self);
+    /// What has become of it, once; `None` before that.
+    ///
+    /// # Errors
+    /// What is wrong with it: a sentence for the log.
+    fn poll(&mut self) -> Option<Result<Arrived, String>>;
+    /// Gives it up, and waits until nothing is left of it.
+    fn cancel(&mut self);
+}
+
 /// Who can serve clients while the one that is being served waits for a script.
 pub trait Bystander: Debug {
     /// Serves other clients for a moment, if there is something to do.
@@ -387,6 +429,18 @@ pub trait Host: Debug {
     /// # Errors
     /// Why the data could not be loaded: a sentence for the log.
     fn take_loaded(&mut self) -> Option<Result<Loaded, String>>;
+    /// Who takes snapshots that other servers send; `None` where there is nobody.
+    fn intake(&mut self) -> Option<&mut dyn Intake> {
+        None
+    }
+    /// Whether it may be given more bytes before it has dealt with those it has.
+    fn has_intake_room(&self) -> bool {
+        true
+    }
+    /// Shows outside whether this server follows another one.
+    fn follow_role(&mut self, role: &Role) {
+        let _shown_nowhere = role;
+    }
     /// Drops something on the helper thread.
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>);
     /// Things handed to [`Host::drop_later`] that are not freed yet.

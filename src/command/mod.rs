@@ -22,6 +22,7 @@ pub mod eviction;
 pub mod expiry;
 #[cfg(test)]
 mod extreme_tests;
+pub mod following;
 pub mod generic;
 pub mod geo;
 pub mod hash;
@@ -86,6 +87,7 @@ pub static FAMILIES: &[&[&Command]] = &[
     bitmap::COMMANDS,
     catalog::COMMANDS,
     connection::COMMANDS,
+    following::COMMANDS,
     generic::COMMANDS,
     geo::COMMANDS,
     hash::COMMANDS,

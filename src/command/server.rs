@@ -310,7 +310,7 @@ impl Server {
     /// Begins or ends a pause of clients. Expiry is a write, which even the mildest pause holds back.
     pub fn set_pause(&mut self, pause: Option<Pause>) {
         self.pause = pause;
-        self.keyspace.keeps_expired = pause.is_some();
+        self.keyspace.keeps_expired = pause.is_some() || !self.replication.role.is_primary();
     }
 
     /// Makes accesses leave what `maxmemory-policy` needs, as it and the `lfu` directives now are.

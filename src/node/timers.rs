@@ -48,6 +48,9 @@ impl Node {
             self.server.look_after_loading();
         }
         let relay_ms = self.server.relay();
+        if !self.server.replication.role.is_primary() {
+            self.tick_replica();
+        }
         if self.server.shutdown.is_some() {
             return 0;
         }
@@ -97,6 +100,9 @@ impl Node {
         server.end_if_asked();
         server.expire_cycle();
         server.forget_tracked_keys();
+        if !server.replication.role.is_primary() {
+            server.look_after_link();
+        }
         if server.config.activerehashing {
             server.keyspace.maintain();
         }
@@ -159,7 +165,10 @@ impl Server {
     /// Expires keys, and fields of hashes, whose time has come, for a bounded time.
     fn expire_cycle(&mut self) {
         // Expiry is a write, which even the mildest pause holds back.
-        let is_held = self.active_expire == ActiveExpire::Off || self.pause.is_some();
+        let is_held = self.active_expire == ActiveExpire::Off || self.keyspace.keeps_expired;
+        if self.own_keys_len() > 0 && self.pause.is_none() {
+            self.expire_own_for_a_while();
+        }
         let (keys, hashes) = (self.keyspace.volatile_len(), self.keyspace.field_volatile_len());
         if is_held || keys + hashes == 0 {
             return;
@@ -183,6 +192,14 @@ impl Server {
             self.serve_waiting();
         }
         self.drop_garbage();
+    }
+
+    /// Expires keys that only this replica knows of.
+    #[cold]
+    fn expire_own_for_a_while(&mut self) {
+        let budget_ns = 1_000_000_000 / u64::from(self.hz.max(1)) * EXPIRE_TIME_PERCENT / 100;
+        let (started, ticks) = ((self.ticks)(), self.ticks);
+        self.expire_own_keys(|| ticks() - started > budget_ns);
     }
 
     fn check_idle(&mut self, session: &mut Session, now: Now) {

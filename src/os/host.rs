@@ -4,6 +4,7 @@ use super::affinity::{self, CpuList};
 use super::aof::AppendLog;
 use super::child::{self, Children, Reporter};
 use super::defrag::Defragmenter;
+use super::intake::SnapshotIntake;
 use super::listen::Listener;
 use super::load::{self, Load, Outcome};
 use super::memory::{self, BackgroundPurge, Control};
@@ -21,6 +22,7 @@ use crate::command::host::{
     Forked, Host, MemoryUse, Relocations, Sync,
 };
 use crate::command::persist::Loaded;
+use crate::command::replication::Role;
 use crate::config::{Config, Trigger};
 use crate::ds::relocate::Relocator;
 use crate::persist::Progress;
@@ -47,6 +49,7 @@ pub struct Machine {
     defragmenter: Defragmenter,
     oom: OomAdjuster,
     oom_setting: (OomMode, OomScores),
+    class: ProcessClass,
     title: Option<ProcessTitle>,
     /// The configuration whose listeners are open.
     listening: Config,
@@ -60,6 +63,8 @@ pub struct Machine {
     load: Option<Load>,
     /// The append-only file, once the data are loaded.
     log: Option<AppendLog>,
+    /// Snapshots that a primary sends.
+    intake: SnapshotIntake,
 }
 
 /// What [`Machine::new`] is given: what `start` has set up already.
@@ -77,6 +82,8 @@ pub struct Parts {
     pub supervisor: Rc<Supervisor>,
     /// The load of the data that was begun.
     pub load: Load,
+    /// Who takes snapshots that a primary sends.
+    pub intake: SnapshotIntake,
 }
 
 impl Machine {
@@ -93,12 +100,14 @@ impl Machine {
             defragmenter: Defragmenter::default(),
             oom: OomAdjuster::new(),
             oom_setting: options::oom(config),
+            class: ProcessClass::Primary,
             title: parts.title,
             listening: config.clone(),
             children: Children::new()?,
             supervisor: parts.supervisor,
             load: Some(parts.load),
             log: None,
+            intake: parts.intake,
             unfinished: None,
             pipe: None,
         };
@@ -111,7 +120,7 @@ impl Machine {
     fn set_oom_score(&mut self, config: &Config) -> Result<(), String> {
         self.oom_setting = options::oom(config);
         let (mode, scores) = self.oom_setting;
-        let applied = self.oom.apply(mode, scores, ProcessClass::Primary);
+        let applied = self.oom.apply(mode, scores, self.class);
         applied.map_err(|_| {
             "Failed to apply new oom_score_adj configuration, check server logs.".to_owned()
         })
@@ -441,6 +450,26 @@ impl Host for Machine {
             self.log = Some(log);
             loaded
         }))
+    }
+
+    fn intake(&mut self) -> Option<&mut dyn host::Intake> {
+        Some(&mut self.intake)
+    }
+
+    fn has_intake_room(&self) -> bool {
+        self.intake.has_room()
+    }
+
+    fn follow_role(&mut self, role: &Role) {
+        let (class, shown) = match role {
+            Role::Primary => (ProcessClass::Primary, log::Role::Primary),
+            Role::Replica(_) => (ProcessClass::Replica, log::Role::Replica),
+        };
+        log::set_role(shown);
+        self.class = class;
+        let (mode, scores) = self.oom_setting;
+        // It works without; the log says why it is not as asked for.
+        let _ = self.oom.apply(mode, scores, class);
     }
 
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {

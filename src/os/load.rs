@@ -10,10 +10,10 @@ use super::crash::AlternateStack;
 use super::signal::{self, Phase};
 use super::{clock, memory, reactor};
 use crate::base::num;
-use crate::command::persist::{self, Loaded};
+use crate::command::persist::{self, Loaded, Origin};
 use crate::config::Config;
 use crate::persist::Progress;
-use crate::persist::rdb::{self, LoadError, Reason};
+use crate::persist::rdb::{self, Expired, LoadError, Reason};
 use crate::store::Keyspace;
 use mio::Waker;
 use std::fs::File;
@@ -161,13 +161,17 @@ fn load_snapshot(
     progress: &Progress,
 ) -> Result<Loaded, String> {
     let started = Instant::now();
-    let options = persist::load_options(config, &keyspace, snapshot.bytes, &pause);
+    let mut options = persist::load_options(config, &keyspace, snapshot.bytes, &pause);
+    if config.replicaof.is_some() {
+        options.expired = Expired::Keep; // the primary says what is gone
+    }
     let loaded = rdb::load(snapshot.file, &mut keyspace, &options, progress)
         .map_err(|error| corrupt(config.dbfilename.as_path(), &error))?;
     persist::log_loaded(&loaded, keyspace.now_ms() / 1000);
     tracing::info!("DB loaded from disk: {:.3} seconds", started.elapsed().as_secs_f64());
+    let origin = Origin::of(&loaded.aux);
     let rdb::Loaded { libraries, keys, expired, .. } = loaded;
-    Ok(Loaded { keyspace, libraries, keys, expired })
+    Ok(Loaded { keyspace, libraries, keys, expired, origin })
 }
 
 /// Loads the append-only file once more, on the calling thread (DEBUG LOADAOF).

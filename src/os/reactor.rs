@@ -6,9 +6,11 @@
 
 mod accept;
 mod bystander;
+mod outgoing;
 mod replica;
 
 use super::clock;
+use super::dial::Dialler;
 use super::errno;
 use super::linger::{self, Lingerers, Registered};
 use super::listen::Listener;
@@ -21,11 +23,12 @@ use crate::node::{Desk, Node, Received};
 use crate::resp::parse;
 use crate::session::{Closing, SessionFlags};
 use accept::Supply;
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Token, Waker};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes read at once.
@@ -131,6 +134,9 @@ struct Io {
     lingerers: Lingerers,
     metrics: Metrics,
     supply: Supply,
+    dialler: Dialler,
+    /// The primary, whose socket is to be read when there is room for what it holds.
+    primary_unread: Option<usize>,
     /// The time when the last wait ended, and the tick at that time.
     woken: Now,
     /// See `woken`.
@@ -197,7 +203,7 @@ pub fn now() -> Now {
 
 impl Reactor {
     /// A loop around a node. The listeners are registered already.
-    pub fn new(poll: Poll, node: Node, listeners: Listeners) -> Self {
+    pub fn new(poll: Poll, node: Node, listeners: Listeners, waker: Arc<Waker>) -> Self {
         let io = Io {
             poll,
             listeners,
@@ -209,6 +215,8 @@ impl Reactor {
             lingerers: Lingerers::default(),
             metrics: Metrics::default(),
             supply: Supply::default(),
+            dialler: Dialler::new(waker),
+            primary_unread: None,
             woken: now(),
             woken_tick: clock::ticks(),
             resync_at_ns: 0,
@@ -264,6 +272,7 @@ impl Reactor {
 
     fn turn(&mut self, events: &mut Events) -> io::Result<Turn> {
         let node_wait_ms = self.tick();
+        self.look_after_primary();
         let mut service = self.service();
         if service.node.server.shutdown.is_some() {
             // What is still in the sockets will not be executed.
@@ -431,10 +440,14 @@ impl Service<'_> {
     /// Reads what a client sent, once, unless a large argument is being collected.
     #[inline]
     fn read(&mut self, index: usize) {
-        let session = self.node.server.sessions.get_mut(index);
-        if session.is_some_and(|session| session.assembly.is_some()) {
-            self.hand_on(); // the buffer is needed
-            return self.read_large(index);
+        if let Some(session) = self.node.server.sessions.get(index) {
+            if session.assembly.is_some() {
+                self.hand_on(); // the buffer is needed
+                return self.read_large(index);
+            }
+            if session.flags.contains(SessionFlags::PRIMARY) {
+                return self.read_primary(index);
+            }
         }
         let tail = self.node.take_tail(index);
         let io = &mut **self.io;
@@ -621,13 +634,14 @@ impl Service<'_> {
     #[inline]
     fn queue_unsent(&mut self, index: usize) {
         let server = &mut *self.node.server;
-        if let Some(session) = server.sessions.get_mut(index)
-            && (!session.output.is_empty() || session.flags.contains(SessionFlags::REPLICA))
-            && !session.is_queued_for_write
-        {
+        let Some(session) = server.sessions.get_mut(index) else { return };
+        let has_more = !session.output.is_empty() || session.flags.contains(SessionFlags::REPLICA);
+        if has_more && !session.is_queued_for_write {
             session.active_at_s = self.io.woken.unix_s(); // it has read something
             session.is_queued_for_write = true;
             server.writable.push(index);
+        } else if session.flags.contains(SessionFlags::PRIMARY) {
+            self.node.link_connected(index);
         }
     }
 

@@ -4,6 +4,7 @@ use super::aof::{AppendLog, RealDisk};
 use super::crash::{self, CrashLog};
 use super::daemon::{self, Farewell, PidFile};
 use super::host::{self, Machine, Parts};
+use super::intake::SnapshotIntake;
 use super::kernel::{self, HugePages};
 use super::load::Load;
 use super::log::{self, Role};
@@ -289,22 +290,26 @@ fn build(
     // The reactor would find out by itself, a little later.
     let notify = Box::new(move || drop(notified.wake()));
     let append_log = AppendLog::new(RealDisk, config, notify)?;
-    let load = Load::begin(config, keyspace(), append_log, waker);
+    let load = Load::begin(config, keyspace(), append_log, Arc::clone(&waker));
     let load = load.map_err(|reason| refused(&reason))?;
     let (progress, total_bytes) = (load.progress(), load.total_bytes());
     let Surroundings { facts, title, supervisor } = surroundings;
     let registry = poll.registry().try_clone()?;
-    let parts = Parts { facts, registry, listeners: Rc::clone(listeners), title, supervisor, load };
+    let intake = SnapshotIntake::new(Arc::clone(&waker));
+    let listeners_shared = Rc::clone(listeners);
+    let parts =
+        Parts { facts, registry, listeners: listeners_shared, title, supervisor, load, intake };
     let machine = Machine::new(parts, config)?;
     let now = reactor::now();
     let rng = Rng::seeded(fourth);
     let mut server =
         Server::new(config.clone(), keyspace(), Box::new(machine), clock::ticks, rng, now);
     server.begin_loading(progress, total_bytes);
+    server.follow_configured();
     rename_commands(&mut server, loaded)?;
     load_users(&mut server)?;
     warn_if_open(&server);
-    let mut reactor = Reactor::new(poll, Node::new(server), Rc::clone(listeners));
+    let mut reactor = Reactor::new(poll, Node::new(server), Rc::clone(listeners), waker);
     if config.metrics_port != 0 {
         let opened = listen::listen_tcp(&options::metrics(config));
         reactor.serve_metrics(opened.map_err(|reason| refused(&reason))?)?;

@@ -8,6 +8,7 @@
 mod backlog;
 mod history;
 mod id;
+pub mod link;
 mod replicas;
 
 pub use backlog::Backlog;

@@ -169,6 +169,14 @@ impl Output {
         chunks + self.buf.len() - point.at
     }
 
+    /// The error written since the checkpoint, if that is what was written; nothing may have been sent in
+    /// between.
+    pub fn error_since(&self, point: Checkpoint) -> Option<&[u8]> {
+        let is_here = self.chunks.len() == point.chunks;
+        let written = self.buf.get(point.at..).filter(|_| is_here)?;
+        written.strip_prefix(b"-")
+    }
+
     /// Drops what was written since the checkpoint; nothing may have been sent in between.
     pub fn roll_back(&mut self, to: Checkpoint) {
         while self.chunks.len() > to.chunks {

@@ -4,7 +4,7 @@
 //! buckets that hold some. A round goes on while it finds many expired keys; otherwise what is left
 //! will be found by the next rounds or when it is asked for.
 
-use super::{Event, Free, Keyspace};
+use super::{Event, Free, Key, Keyspace};
 
 /// Buckets with volatile keys visited between two looks at the clock.
 const BUCKETS_PER_STEP: usize = 16;
@@ -52,6 +52,23 @@ impl Keyspace {
         timed_out
     }
 
+    /// When a key expires, Unix milliseconds, whether or not it has.
+    pub fn expiry_of(&self, db: usize, key: Key<'_>) -> Option<i64> {
+        self.dbs[db].dict.find(key.hash, key.bytes)?.expiry()
+    }
+
+    /// Removes a key whose time has come.
+    pub fn expire_now(&mut self, db: usize, key: Key<'_>) {
+        if let Some(entry) = self.dbs[db].dict.remove(key.hash, key.bytes) {
+            self.dbs[db].field_deadlines.leave(&entry);
+            self.expired += 1;
+            self.removals.expired(db, key.bytes);
+            self.events.note(db, key.bytes, Event::EXPIRED);
+            self.awaited.note(db, key.bytes);
+            self.discard(entry, Free::Here);
+        }
+    }
+
     fn expire_step(&mut self, db: usize) -> Step {
         let now_ms = self.now_ms;
         let mut step = Step::default();
@@ -75,15 +92,7 @@ impl Keyspace {
             table.mean_ttl_ms = if old == 0 { mean_ms } else { old / 50 * 49 + mean_ms / 50 };
         }
         for key in doomed {
-            let key = self.key(&key);
-            if let Some(entry) = self.dbs[db].dict.remove(key.hash, key.bytes) {
-                self.dbs[db].field_deadlines.leave(&entry);
-                self.expired += 1;
-                self.removals.expired(db, key.bytes);
-                self.events.note(db, key.bytes, Event::EXPIRED);
-                self.awaited.note(db, key.bytes);
-                self.discard(entry, Free::Here);
-            }
+            self.expire_now(db, self.key(&key));
         }
         if self.dbs[db].volatile_len() == 0 {
             self.dbs[db].mean_ttl_ms = 0;

@@ -200,6 +200,11 @@ impl Keyspace {
         self.policy.set_now(now_ms);
     }
 
+    /// Whether something may expire: not after [`Keyspace::set_now_without_expiry`].
+    pub const fn lets_expire(&self) -> bool {
+        self.now_ms != 0
+    }
+
     /// The time of the turn, Unix milliseconds.
     pub const fn now_ms(&self) -> i64 {
         self.now_ms

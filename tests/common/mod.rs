@@ -153,6 +153,13 @@ impl Server {
         }
     }
 
+    /// Ends the server as an operator would, its data saved; its directory.
+    pub(crate) fn shut_down(mut self) -> Rc<TempDir> {
+        self.connect().send_command(&["SHUTDOWN", "SAVE"]);
+        self.wait_for_exit();
+        Rc::clone(&self.dir)
+    }
+
     /// A new connection.
     pub(crate) fn connect(&self) -> Client {
         Client::to(self.port)

@@ -1,11 +1,9 @@
 //! DEBUG RELOAD: what a restart does to the data.
 
-use crate::base::rng::Rng;
 use crate::command::persist::{self, Loaded};
 use crate::command::{Context, Error, Outcome, Server};
 use crate::persist::Progress;
 use crate::persist::rdb::{self, Duplicates, Verify};
-use crate::store::Keyspace;
 use std::time::Duration;
 
 /// What a reload does.
@@ -49,7 +47,7 @@ fn run(server: &mut Server, asked: Reload) -> Result<(), Error> {
         tracing::warn!("Can't open {}: {error}", path.display());
         FAILED
     })?;
-    let mut fresh = fresh(server);
+    let mut fresh = server.fresh_keyspace();
     let keyspace = &server.keyspace;
     let sleeper = server.host.sleeper();
     let sleep = |micros| sleeper(Duration::from_micros(micros));
@@ -67,20 +65,10 @@ fn run(server: &mut Server, asked: Reload) -> Result<(), Error> {
     if asked.flushes {
         let rdb::Loaded { libraries, keys, expired, .. } = loaded;
         let dirty = server.keyspace.dirty;
-        server.adopt(Loaded { keyspace: fresh, libraries, keys, expired });
+        server.adopt(Loaded { keyspace: fresh, libraries, keys, expired, origin: None });
         server.keyspace.dirty = dirty;
     }
     Ok(())
-}
-
-/// An empty keyspace that the server can adopt.
-fn fresh(server: &mut Server) -> Keyspace {
-    let keyspace = &server.keyspace;
-    let rng = Rng::seeded(server.rng.next_u64());
-    let mut fresh = Keyspace::new(keyspace.len(), keyspace.hash_key(), rng);
-    fresh.set_now(keyspace.now_ms());
-    fresh.set_policy(keyspace.policy());
-    fresh
 }
 
 /// DEBUG LOADAOF. If the file cannot be loaded, the data stay as they were.
@@ -97,7 +85,7 @@ pub(super) fn load_log(ctx: &mut Context<'_>) -> Outcome {
     if let Some(log) = server.host.append_only_file_mut() {
         log.flush(now);
     }
-    let fresh = fresh(server);
+    let fresh = server.fresh_keyspace();
     let loaded = server.host.load_log(fresh, &server.config).map_err(|reason| {
         tracing::warn!("{reason}");
         FAILED

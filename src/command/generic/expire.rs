@@ -174,11 +174,12 @@ fn set_expiry(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
         .ok_or_else(|| Error::invalid_expire(ctx.name()))?;
     let (scope, key) = (ctx.scope(), ctx.key(1));
     let keyspace = &mut ctx.server.keyspace;
+    let passed_ms = keyspace.now_ms();
     let Some(slot) = keyspace.write(scope, key) else { return ctx.reply_integer(0) };
     if !conditions.hold(slot.get().expiry(), at_ms) {
         return ctx.reply_integer(0);
     }
-    let event = if at_ms > now_ms {
+    let event = if at_ms > passed_ms {
         Keyspace::set_expiry(slot, Some(at_ms));
         Event::EXPIRE
     } else {
@@ -194,7 +195,7 @@ fn set_expiry(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
 
 /// Records the time itself, or that it had passed.
 fn record(ctx: &mut Context<'_>, unit: Unit, at_ms: i64) {
-    let (args, now_ms) = (ctx.args, ctx.server.now.unix_ms());
+    let (args, now_ms) = (ctx.args, ctx.server.keyspace.now_ms());
     let delete = effects::deletion_of_expired(&ctx.server.config);
     if at_ms <= now_ms {
         ctx.effects_as(&[delete, args.at(1)]);

@@ -130,7 +130,7 @@ fn restore(ctx: &mut Context<'_>) -> Outcome {
         Origin::UnixTime => ttl_ms,
     });
     let entry = entry_of(ctx, &options, expiry)?;
-    if expiry.is_some_and(|at_ms| at_ms <= now_ms) {
+    if expiry.is_some_and(|at_ms| at_ms <= ctx.server.keyspace.now_ms()) {
         ctx.server.keyspace.discard(entry, Free::Here);
         if exists {
             delete_old(ctx);
@@ -150,7 +150,7 @@ fn restore(ctx: &mut Context<'_>) -> Outcome {
 fn entry_of(ctx: &Context<'_>, options: &Options, expiry: Option<i64>) -> Result<Entry, Error> {
     let server = &ctx.server;
     let mut encodings =
-        Encodings::of(&server.config, server.keyspace.hash_key(), server.now.unix_ms());
+        Encodings::of(&server.config, server.keyspace.hash_key(), server.keyspace.now_ms());
     encodings.list = list::shape(server);
     let options = RestoreOptions {
         encodings,

@@ -46,7 +46,7 @@ const HGETDEL_SPEC: Spec = Spec {
 };
 
 fn hdel(ctx: &mut Context<'_>) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     let names = ctx.args.from(2);
     let keyspace = &mut ctx.server.keyspace;
     let removed = keyspace.change_hash(scope, key, |hash| {
@@ -61,7 +61,7 @@ fn hdel(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn hgetdel(ctx: &mut Context<'_>) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     ctx.server.keyspace.has_hash(scope, key)?;
     let names = Fields::at(2).parse(ctx)?;
     let out = &mut ctx.session.output;

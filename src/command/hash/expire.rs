@@ -184,7 +184,7 @@ fn hpexpireat(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn expire(ctx: &mut Context<'_>, unit: Unit) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     ctx.server.keyspace.has_hash(scope, key)?;
     let at_ms = arguments::deadline_ms(ctx, 2, unit)?;
     let (condition, fields_at) = match Condition::of_word(ctx.args.at(3)) {
@@ -244,7 +244,7 @@ fn expire_field(
 }
 
 fn hpersist(ctx: &mut Context<'_>) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     ctx.server.keyspace.has_hash(scope, key)?;
     let names = Fields::at(2).parse(ctx)?;
     let out = &mut ctx.session.output;

@@ -98,7 +98,7 @@ const HLEN_SPEC: Spec = Spec {
 };
 
 fn hget(ctx: &mut Context<'_>) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     let found = ctx.server.keyspace.read_hash(scope, key)?;
     let out = &mut ctx.session.output;
     match hash_in(&found).and_then(|hash| hash.find(ctx.args.at(2), now_ms)) {
@@ -109,7 +109,7 @@ fn hget(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn hmget(ctx: &mut Context<'_>) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     let found = ctx.server.keyspace.read_hash(scope, key)?;
     let out = &mut ctx.session.output;
     let names = ctx.args.from(2);
@@ -133,7 +133,7 @@ fn hstrlen(ctx: &mut Context<'_>) -> Outcome {
 
 /// Replies with a number that belongs to the field of argument 2, or 0 if there is no such field.
 fn reply_of_field(ctx: &mut Context<'_>, number: impl FnOnce(Named<'_>) -> usize) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     let found = ctx.server.keyspace.read_hash(scope, key)?;
     let field = hash_in(&found).and_then(|hash| hash.find(ctx.args.at(2), now_ms));
     ctx.session.output.count(field.map_or(0, number));
@@ -141,7 +141,7 @@ fn reply_of_field(ctx: &mut Context<'_>, number: impl FnOnce(Named<'_>) -> usize
 }
 
 fn hlen(ctx: &mut Context<'_>) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     let found = ctx.server.keyspace.read_hash(scope, key)?;
     let len = hash_in(&found).map_or(0, |hash| hash.live_len(now_ms));
     ctx.session.output.count(len);

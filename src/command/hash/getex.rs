@@ -87,7 +87,7 @@ impl Change {
 }
 
 fn hgetex(ctx: &mut Context<'_>) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     ctx.server.keyspace.has_hash(scope, key)?;
     let (change, fields_at) = Change::parse(ctx)?;
     let names = Fields::at(fields_at).parse(ctx)?;

@@ -82,7 +82,7 @@ fn hvals(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn list(ctx: &mut Context<'_>, listed: Listed) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     let found = ctx.server.keyspace.read_hash(scope, key)?;
     let hash = hash_in(&found);
     let out = &mut ctx.session.output;

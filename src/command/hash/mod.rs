@@ -63,7 +63,7 @@ fn rules(ctx: &Context<'_>) -> Rules {
         entries_max: server.config.hash_max_listpack_entries,
         value_bytes_max: server.config.hash_max_listpack_value,
         hash_key: server.keyspace.hash_key(),
-        now_ms: server.now.unix_ms(),
+        now_ms: server.keyspace.now_ms(),
     }
 }
 

@@ -52,7 +52,7 @@ enum Shown {
 
 fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
     let wanted = parse(ctx)?;
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     let found = ctx.server.keyspace.read_hash(scope, key)?;
     let (out, rng) = (&mut ctx.session.output, &mut ctx.server.rng);
     let Some(hash) = hash_in(&found) else {

@@ -8,7 +8,7 @@ use std::ops::Range;
 /// Records that fields got this expiry, Unix milliseconds, under a condition given by its word. Those
 /// whose time has passed are gone.
 pub(super) fn expiry(ctx: &mut Context<'_>, at_ms: i64, condition: Option<&[u8]>, names: &[&[u8]]) {
-    if at_ms <= ctx.server.now.unix_ms() {
+    if at_ms <= ctx.server.keyspace.now_ms() {
         return removals(ctx, names.iter().copied());
     }
     let key = ctx.args.at(1);

@@ -35,7 +35,7 @@ const HSCAN_SPEC: Spec = Spec {
 
 fn hscan(ctx: &mut Context<'_>) -> Outcome {
     let cursor = cursor::parse_cursor(ctx, 2)?;
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     // The options of a walk over nothing are not looked at.
     if !ctx.server.keyspace.has_hash(scope, key)? {
         ctx.server.keyspace.read_hash(scope, key)?;

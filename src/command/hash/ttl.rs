@@ -103,7 +103,7 @@ const fn to_seconds(millis: i64) -> i64 {
 
 /// Replies for each field with what `form` makes of its expiry and the time, which lies before it.
 fn reply(ctx: &mut Context<'_>, form: impl Fn(i64, i64) -> i64) -> Outcome {
-    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.now.unix_ms());
+    let (scope, key, now_ms) = (ctx.scope(), ctx.key(1), ctx.server.keyspace.now_ms());
     ctx.server.keyspace.has_hash(scope, key)?;
     let names = Fields::at(2).parse(ctx)?;
     let found = ctx.server.keyspace.read_hash(scope, key)?;

@@ -3,7 +3,7 @@
 use super::{Report, human, ratio};
 use crate::base::num;
 use crate::command::host::{AppendOnlyFile, ChildKind, ChildProgress, LogMode};
-use crate::command::persist::Scheduled;
+use crate::command::persist::{Conditions, Scheduled};
 use crate::command::table::CommandTable;
 use crate::pubsub::Kind;
 use crate::store::AccessPolicy;
@@ -223,10 +223,11 @@ pub(super) fn persistence(report: &mut Report<'_>) {
     let percent = num::ratio(measured.keys, keys_total.max(1)) * 100.0;
     let running_s = |kind| state.child_of(kind).map_or(-1, |child| now_s - child.started.unix_s());
     let log = server.host.append_only_file().filter(|log| log.mode() != LogMode::Off);
+    let is_async = server.conditions.contains(Conditions::ASYNC_LOADING);
     let is_running = |kind| u8::from(state.child_of(kind).is_some());
     report.fields(&[
-        ("loading", &u8::from(state.loading.is_some())),
-        ("async_loading", &0),
+        ("loading", &u8::from(state.loading.is_some() && !is_async)),
+        ("async_loading", &u8::from(is_async)),
         ("current_cow_peak", &measured.cow_peak_bytes),
         ("current_cow_size", &measured.cow_bytes),
         ("current_cow_size_age", &measured_ago_s),
@@ -295,7 +296,8 @@ pub(super) fn stats(report: &mut Report<'_>) {
     report.field("latest_fork_usec", report.server.persistence.last_fork_us);
     report.field("total_forks", report.server.persistence.forks);
     defragmentation(report);
-    report.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys"]);
+    report.zeros(&["migrate_cached_sockets"]);
+    report.field("slave_expires_tracked_keys", report.server.own_keys_len());
     let tracking = &report.server.tracking;
     report.fields(&[
         ("tracking_total_keys", &tracking.keys()),

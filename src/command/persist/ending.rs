@@ -85,7 +85,7 @@ impl Server {
     }
 
     /// Lets the reactor end after this turn. From now on nothing is executed.
-    pub(super) fn stop(&mut self, shutdown: Shutdown) {
+    pub(in crate::command) fn stop(&mut self, shutdown: Shutdown) {
         self.shutdown = Some(shutdown);
         self.conditions.insert(Conditions::ENDING);
     }

@@ -5,7 +5,8 @@ use crate::base::num;
 use crate::command::server::{Now, Server, Shutdown};
 use crate::config::{Config, SanitizeDumpPayload};
 use crate::persist::Progress;
-use crate::persist::rdb::{self, Aux, Encodings, LoadOptions, Sanitize, Verify};
+use crate::persist::rdb::{self, Aux, Encodings, Expired, LoadOptions, Sanitize, Verify};
+use crate::repl::ReplId;
 use crate::store::Keyspace;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -32,6 +33,29 @@ pub struct Loaded {
     pub keys: u64,
     /// Keys that had expired.
     pub expired: u64,
+    /// Whose data they are, if they say so.
+    pub origin: Option<Origin>,
+}
+
+/// Where the data of a snapshot stand in a stream of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Whose stream it is.
+    pub id: ReplId,
+    /// How many bytes of it they have.
+    pub offset: u64,
+    /// The database that it has selected there.
+    pub stream_db: usize,
+}
+
+impl Origin {
+    /// What a snapshot says of itself.
+    pub fn of(aux: &Aux) -> Option<Self> {
+        let id = ReplId::parse(&aux.repl_id?)?;
+        let offset = u64::try_from(aux.repl_offset?).ok()?;
+        let stream_db = aux.repl_stream_db.and_then(|db| usize::try_from(db).ok()).unwrap_or(0);
+        Some(Self { id, offset, stream_db })
+    }
 }
 
 /// How a snapshot of so many bytes is loaded by this configuration.
@@ -54,6 +78,30 @@ pub fn load_options<'a>(
         sleep,
         ..LoadOptions::new(encodings)
     }
+}
+
+/// Loads a snapshot that a primary sends, of so many bytes if that is known.
+///
+/// # Errors
+/// What is wrong with it: a sentence for the log.
+pub fn load_received<R: std::io::Read>(
+    input: R,
+    mut keyspace: Keyspace,
+    bytes: Option<u64>,
+    config: &Config,
+    progress: &Progress,
+    sleep: &dyn Fn(u64),
+) -> Result<Loaded, String> {
+    let mut options = load_options(config, &keyspace, bytes.unwrap_or(0), sleep);
+    options.input_bytes = bytes;
+    // What has expired is still there on the primary, which will say when it is gone.
+    options.expired = Expired::Keep;
+    let loaded =
+        rdb::load(input, &mut keyspace, &options, progress).map_err(|error| error.to_string())?;
+    log_loaded(&loaded, keyspace.now_ms() / 1000);
+    let origin = Origin::of(&loaded.aux);
+    let rdb::Loaded { libraries, keys, expired, .. } = loaded;
+    Ok(Loaded { keyspace, libraries, keys, expired, origin })
 }
 
 /// Logs what a snapshot says about itself and what it brought.
@@ -117,7 +165,9 @@ impl Server {
             Ok(loaded) => {
                 self.conditions.remove(Conditions::LOADING);
                 self.persistence.loading = None;
+                let origin = loaded.origin;
                 self.adopt(loaded);
+                self.adopt_origin(origin);
                 self.follow_log();
                 self.host.announce_ready();
             }

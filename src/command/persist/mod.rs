@@ -12,7 +12,7 @@ mod waitaof;
 use super::Command;
 
 pub use ending::{Ending, NOT_SAVED, NotSaved, Patience, Save, Unsaved};
-pub use loading::{Loaded, Loading, load_options, log_loaded};
+pub use loading::{Loaded, Loading, Origin, load_options, load_received, log_loaded};
 pub use snapshot::{Part, Requested, Snapshot, WriteData};
 pub use state::{Child, Conditions, Outcome as SnapshotOutcome, Persistence, Scheduled, Target};
 pub use waitaof::Reached;

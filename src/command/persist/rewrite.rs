@@ -5,7 +5,7 @@ use super::state::{Child, Outcome as RewriteOutcome, Scheduled};
 use crate::command::host::{
     AppendOnlyFile, ChildEnd, ChildKind, LogMode, NewFile, RewriteEnding, Sync,
 };
-use crate::command::server::Server;
+use crate::command::server::{Server, Shutdown};
 use crate::command::spec::{Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::persist::aof::growth::Permission;
@@ -267,6 +267,26 @@ impl Server {
              scheduled to start when possible."
         );
         Ok(())
+    }
+
+    /// Ends the log while other data take the place of these, if there is one.
+    pub(in crate::command) fn pause_log(&mut self) {
+        let mode = self.host.append_only_file().map(AppendOnlyFile::mode);
+        if mode.is_some_and(|mode| mode != LogMode::Off) {
+            self.stop_log();
+        }
+    }
+
+    /// Begins the log anew after [`Server::pause_log`], with the data there are. What cannot be logged though
+    /// it should be is not to be served.
+    pub(in crate::command) fn log_again(&mut self) {
+        if self.switch_log().is_err() {
+            tracing::warn!(
+                "FATAL: this replica instance finished the synchronization with its master, but the \
+                 AOF can't be turned on. Exiting now."
+            );
+            self.stop(Shutdown { status: 1 });
+        }
     }
 
     fn stop_log(&mut self) {

@@ -253,8 +253,8 @@ impl Server {
         self.commit();
         // Whoever goes on from here is told the database.
         self.effects.forget_db();
+        let db = self.stream_db()?;
         let history = &self.replication.history;
-        let db = self.replication.role.following().map_or(0, |following| following.stream_db);
         Some(StreamPosition { id: *history.id(), offset: history.offset(), db })
     }
 
@@ -345,6 +345,14 @@ impl Server {
         if !self.config.save.is_empty() {
             // What keeps it from being written is in the log, as for any other snapshot.
             let _ = self.save();
+        }
+    }
+
+    /// Ends the child that writes a snapshot, if there is one: its file is about to be that of other data.
+    pub(in crate::command) fn cancel_own_snapshot(&mut self) {
+        if self.persistence.child_of(ChildKind::Snapshot).is_some() {
+            tracing::info!("The RDB child is stopped: the file is the MASTER's now");
+            self.cancel_snapshot();
         }
     }
 

@@ -5,7 +5,7 @@ use super::loading::Loading;
 use crate::command::Error;
 use crate::command::host::ChildKind;
 use crate::command::scripting::running;
-use crate::command::server::{Now, Server};
+use crate::command::server::{Now, Server, Shutdown};
 use crate::command::spec::Flags;
 use crate::persist::aof::manifest::BaseFormat;
 use crate::session::ClientId;
@@ -31,6 +31,12 @@ bitflags! {
         const FEW_REPLICAS = 1 << 9;
         /// Somebody looks on with MONITOR, who may not touch the data.
         const MONITORED = 1 << 4;
+        /// Other data are being loaded, and those there are are served meanwhile.
+        const ASYNC_LOADING = 1 << 6;
+        /// The server follows a primary.
+        const REPLICA = 1 << 7;
+        /// The primary is out of reach: the data may be stale.
+        const STALE = 1 << 8;
     }
 }
 
@@ -169,6 +175,11 @@ impl Server {
              (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
              RDB error.",
         );
+        const READ_ONLY: Error =
+            Error::fixed("READONLY You can't write against a read only replica.");
+        const STALE: Error = Error::fixed(
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        );
         if self.conditions.contains(Conditions::ENDING) {
             return Err(Error::fixed("ERR The server is shutting down"));
         }
@@ -189,10 +200,47 @@ impl Server {
         if self.conditions.contains(Conditions::FEW_REPLICAS) && flags.contains(Flags::WRITE) {
             return Err(Error::fixed("NOREPLICAS Not enough good replicas to write."));
         }
+        let is_replica = self.conditions.contains(Conditions::REPLICA);
+        if is_replica && config.replica_read_only && flags.contains(Flags::WRITE) {
+            return Err(READ_ONLY);
+        }
+        let is_stale = self.conditions.contains(Conditions::STALE);
+        if is_stale && !config.replica_serve_stale_data && !flags.contains(Flags::STALE) {
+            return Err(STALE);
+        }
         if self.conditions.contains(Conditions::LOADING) && !flags.contains(Flags::LOADING) {
             return Err(LOADING);
         }
+        let is_async = self.conditions.contains(Conditions::ASYNC_LOADING);
+        if is_async && flags.contains(Flags::NO_ASYNC_LOADING) {
+            return Err(LOADING);
+        }
         Ok(())
+    }
+
+    /// Whether a condition keeps a command of the primary from being executed: what a client would be told
+    /// is no reason.
+    ///
+    /// # Errors
+    /// The server ends.
+    #[cold]
+    pub fn check_conditions_of_stream(&mut self, flags: Flags) -> Result<(), Error> {
+        if self.conditions.contains(Conditions::ENDING) {
+            return Err(Error::fixed("ERR The server is shutting down"));
+        }
+        let config = &self.config;
+        let stops_writes = config.stop_writes_on_bgsave_error && !config.save.is_empty();
+        let cannot_save = self.conditions.contains(Conditions::SNAPSHOT_FAILED) && stops_writes;
+        let cannot_log = self.conditions.contains(Conditions::LOG_FAILED);
+        if !(cannot_save || cannot_log) || !flags.contains(Flags::WRITE) {
+            return Ok(());
+        }
+        if config.replica_ignore_disk_write_errors {
+            return Ok(());
+        }
+        tracing::warn!("Replica was unable to write command to disk.");
+        self.stop(Shutdown { status: 1 });
+        Err(Error::fixed("MISCONF Replica was unable to write command to disk."))
     }
 
     /// What a client is told while a script runs.

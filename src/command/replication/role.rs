@@ -1,5 +1,7 @@
 //! What a server is: a primary, or the replica of one.
 
+use crate::command::following::Work;
+
 /// Whether this server follows another one.
 #[derive(Debug, Default)]
 pub enum Role {
@@ -34,6 +36,8 @@ pub enum LinkState {
     Connect,
     /// It is being connected, or the two are about to agree on what to send.
     Connecting,
+    /// The two introduce themselves.
+    Handshake,
     /// A snapshot is being received.
     Sync,
     /// The stream is being received.
@@ -46,6 +50,7 @@ impl LinkState {
         match self {
             Self::Connect => "connect",
             Self::Connecting => "connecting",
+            Self::Handshake => "handshake",
             Self::Sync => "sync",
             Self::Connected => "connected",
         }
@@ -73,6 +78,6 @@ pub struct Following {
     pub sync_heard_at_s: i64,
     /// Bytes of the stream that are read, executed or not.
     pub read_offset: u64,
-    /// The database that the stream has selected.
-    pub stream_db: usize,
+    /// What following it takes.
+    pub work: Work,
 }

@@ -8,6 +8,7 @@ use super::running::{self, Kind, Sight};
 use crate::base::num;
 use crate::command::dispatch;
 use crate::command::eviction::Room;
+use crate::command::persist::Conditions;
 use crate::command::spec::Flags;
 use crate::command::table::CommandId;
 use crate::command::{Context, Error, Outcome};
@@ -172,7 +173,8 @@ fn check(ctx: &mut Context<'_>, flags: ScriptFlags, access: Access) -> Outcome {
         let text = "ERR Can not execute a script with write flag using *_ro command.";
         return Err(Error::fixed(text));
     }
-    if !ctx.server.conditions.is_empty() {
+    let is_judged = !ctx.session.flags.contains(SessionFlags::PRIMARY);
+    if !ctx.server.conditions.is_empty() && is_judged {
         ctx.server.check_conditions(JUDGED, "")?;
     }
     let is_bounded = ctx.server.config.maxmemory > 0 && !flags.contains(ScriptFlags::ALLOW_OOM);
@@ -220,8 +222,12 @@ impl Run<'_, '_> {
         {
             return Err(READ_ONLY);
         }
-        if flags.contains(Flags::WRITE) && !server.conditions.is_empty() {
+        let is_judged = !self.ctx.session.flags.contains(SessionFlags::PRIMARY);
+        if flags.contains(Flags::WRITE) && !server.conditions.is_empty() && is_judged {
             server.check_conditions(JUDGED, "")?;
+            if server.conditions.contains(Conditions::REPLICA) {
+                server.note_own_keys(self.ctx.session, id, args);
+            }
         }
         if server.config.maxmemory > 0
             && flags.contains(Flags::DENYOOM)

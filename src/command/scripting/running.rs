@@ -92,8 +92,12 @@ pub(super) fn look(ctx: &mut Context<'_>, script: &Sight<'_>) -> Interrupt {
     if let Some(bystander) = server.bystander.take() {
         // For the script it stays the moment it began in.
         let now = server.now;
+        let lets_expire = server.keyspace.lets_expire();
         server.bystander = Some(bystander.serve(server, round));
         server.set_now(now);
+        if !lets_expire {
+            server.keyspace.set_now_without_expiry(now.unix_ms());
+        }
     }
     if server.shutdown.is_some() {
         server.effects.forget_unit();

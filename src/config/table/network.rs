@@ -45,7 +45,7 @@ Network {
 
     /// The address that connections to other servers come from.
     "bind-source-addr" bind_source_addr: Text = Text::default(), any_text(Empty::Unset), Free,
-        Later(Replication), example "bind-source-addr 10.0.0.1";
+        Live, example "bind-source-addr 10.0.0.1";
 
     /// Mark all sockets with this number, for routing and packet filters. 0 sets no mark.
     "socket-mark-id" socket_mark_id: u32 = 0, integer(0, 0xffff_ffff), Fixed,

@@ -6,24 +6,24 @@ macro_rules! replication {
 Replication {
     /// Follows the primary at this address: takes over its data and every change to it.
     "replicaof" | "slaveof" replicaof: Option<PrimaryAddress> = None, Primary, Fixed,
-        Later(Replication), example "replicaof 192.0.2.1 6379";
+        Live, example "replicaof 192.0.2.1 6379";
 
     /// The password for the primary.
     "masterauth" masterauth: Text = Text::default(), any_text(Empty::Unset), Free,
-        Later(Replication), [SECRET], example "masterauth a-long-and-random-secret";
+        Live, [SECRET], example "masterauth a-long-and-random-secret";
 
     /// The ACL user for the primary.
     "masteruser" masteruser: Text = Text::default(), any_text(Empty::Unset), Free,
-        Later(Replication), [SECRET], example "masteruser replication";
+        Live, [SECRET], example "masteruser replication";
 
     /// Answers from the data it has while a replica is cut off from its primary; otherwise most
     /// commands fail.
     "replica-serve-stale-data" | "slave-serve-stale-data" replica_serve_stale_data: bool = true,
-        yes_no(), Free, Later(Replication);
+        yes_no(), Free, Live;
 
     /// Refuses writes on a replica.
     "replica-read-only" | "slave-read-only" replica_read_only: bool = true, yes_no(), Free,
-        Later(Replication);
+        Live;
 
     /// Sends snapshots to replicas as they are made, without a file.
     "repl-diskless-sync" repl_diskless_sync: bool = true, yes_no(), Free, Live;
@@ -40,7 +40,7 @@ Replication {
     /// Loads a snapshot as it comes, without a file: only into an empty data set, or beside the
     /// present one (`swapdb`), which takes the memory of both.
     "repl-diskless-load" repl_diskless_load: ReplDisklessLoad = ReplDisklessLoad::Disabled,
-        one_of(), Free, Later(Replication), [NOT_WHILE_LOADING];
+        one_of(), Free, Live, [NOT_WHILE_LOADING];
 
     /// Seconds between pings to replicas.
     "repl-ping-replica-period" | "repl-ping-slave-period" repl_ping_replica_period: u32 = 10,
@@ -48,7 +48,7 @@ Replication {
 
     /// Seconds without data or pings after which a link counts as broken, on either side. Must be
     /// more than the ping period.
-    "repl-timeout" repl_timeout: u32 = 60, integer(1, INT_MAX), Free, Later(Replication);
+    "repl-timeout" repl_timeout: u32 = 60, integer(1, INT_MAX), Free, Live;
 
     /// Lets the kernel collect small packets to replicas: less traffic, up to 40 ms of delay.
     "repl-disable-tcp-nodelay" repl_disable_tcp_nodelay: bool = false, yes_no(), Free,
@@ -79,28 +79,28 @@ Replication {
 
     /// The address a replica tells its primary, where it is not the one it connects from.
     "replica-announce-ip" | "slave-announce-ip" replica_announce_ip: Text = Text::default(),
-        any_text(Empty::Unset), Free, Later(Replication),
+        any_text(Empty::Unset), Free, Live,
         example "replica-announce-ip 198.51.100.7";
 
     /// The port a replica tells its primary; 0 is the one it listens on.
     "replica-announce-port" | "slave-announce-port" replica_announce_port: u16 = 0,
-        integer(0, 65535), Free, Later(Replication);
+        integer(0, 65535), Free, Live;
 
     /// A replica does not evict keys itself; its primary tells it.
     "replica-ignore-maxmemory" | "slave-ignore-maxmemory" replica_ignore_maxmemory: bool = true,
-        yes_no(), Free, Later(Replication);
+        yes_no(), Free, Live;
 
     /// A replica drops its old data in a helper thread before it loads a snapshot.
     "replica-lazy-flush" | "slave-lazy-flush" replica_lazy_flush: bool = false, yes_no(), Free,
-        Later(Replication);
+        Live;
 
     /// A replica goes on when it cannot write to its disk, instead of stopping.
     "replica-ignore-disk-write-errors" replica_ignore_disk_write_errors: bool = false, yes_no(),
-        Free, Later(Replication);
+        Free, Live;
 
     /// What a replica does when a command from its primary or from the append-only file fails.
     "propagation-error-behavior" propagation_error_behavior: PropagationErrorBehavior
-        = PropagationErrorBehavior::Ignore, one_of(), Free, Later(Replication);
+        = PropagationErrorBehavior::Ignore, one_of(), Free, Live;
 }
 
 Cluster {

@@ -210,7 +210,7 @@ impl<'a> Loader<'a> {
     fn finish(self) -> Loaded {
         let Self { mut replayer, keys, expired, .. } = self;
         let libraries = replayer.take_libraries();
-        Loaded { keyspace: replayer.into_keyspace(), libraries, keys, expired }
+        Loaded { keyspace: replayer.into_keyspace(), libraries, keys, expired, origin: None }
     }
 }
 

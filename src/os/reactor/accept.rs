@@ -116,6 +116,11 @@ impl Service<'_> {
         }
         tracing::debug!("Accepted {peer}");
         let index = self.node.connected(peer, local, stream.as_raw_fd());
+        self.enlist(stream, index);
+    }
+
+    /// Makes a socket that of the client at a place.
+    pub(super) fn enlist(&mut self, mut stream: Stream, index: usize) {
         let id = self.node.server.sessions.get(index).map_or(0, |session| session.id.0);
         let generation = num::usize_of(id & 0x3fff_ffff);
         if let Err(error) =

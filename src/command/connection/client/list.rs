@@ -267,6 +267,8 @@ fn letters(session: &Session, watched: &Watched, tracking: &Tracking) -> String 
         (has(SessionFlags::REPLICA), 'S'),
         (has(SessionFlags::PRIMARY), 'M'),
         (has(SessionFlags::MONITOR), 'O'),
+        (has(SessionFlags::REPLICA), 'S'),
+        (has(SessionFlags::PRIMARY), 'M'),
         (has(SessionFlags::SUBSCRIBED), 'P'),
         (has(SessionFlags::MULTI), 'x'),
         (session.is_held_back(), 'b'),

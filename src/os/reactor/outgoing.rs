@@ -1,0 +1,89 @@
+//! The connection to the primary of a replica.
+
+use super::{READ_BYTES, Reactor, Received, Service};
+use crate::os::dial::Dialled;
+use crate::os::errno;
+use std::os::fd::AsRawFd;
+
+/// Reads from the primary in one turn.
+const READS_PER_TURN: usize = 16;
+
+impl Reactor {
+    /// Does what is due about the connection to the primary.
+    #[inline]
+    pub(super) fn look_after_primary(&mut self) {
+        if !self.node.server.replication.role.is_primary() {
+            self.service().attend_to_primary();
+        }
+    }
+}
+
+impl Service<'_> {
+    #[cold]
+    fn attend_to_primary(&mut self) {
+        if let Some(dial) = self.node.server.take_dial()
+            && let Some(dialled) = self.io.dialler.begin(dial)
+        {
+            self.dialled(dialled);
+        }
+        if let Some(dialled) = self.io.dialler.poll() {
+            self.dialled(dialled);
+        }
+        if self.io.primary_unread.is_some()
+            && self.node.server.wants_primary_input()
+            && let Some(index) = self.io.primary_unread.take()
+        {
+            self.queue_unread(index);
+        }
+    }
+
+    fn dialled(&mut self, dialled: Dialled) {
+        let Dialled { attempt, made } = dialled;
+        let (stream, peer, local) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                return self.node.server.dial_failed(attempt, &errno::text(&error));
+            }
+        };
+        let descriptor = stream.as_raw_fd();
+        if let Some(index) = self.node.dialled(attempt, peer, local, descriptor) {
+            self.enlist(stream, index);
+        }
+    }
+
+    /// Reads what the primary sent, as long as there is room for it.
+    #[cold]
+    pub(super) fn read_primary(&mut self, index: usize) {
+        self.hand_on(); // what others sent before
+        for _ in 0..READS_PER_TURN {
+            if !self.node.server.wants_primary_input() {
+                self.io.primary_unread = Some(index);
+                return;
+            }
+            let io = &mut **self.io;
+            let Some(Some(connection)) = io.connections.get_mut(index) else { return };
+            match connection.stream.read(&mut io.buffer[..READ_BYTES]) {
+                Ok(0) => return self.disconnect(index, None),
+                Ok(count) => {
+                    let is_drained = count < READ_BYTES && !connection.has_ended;
+                    self.count_read(index, count);
+                    self.io.received.push(Received { client: index, bytes: 0..count });
+                    self.hand_on();
+                    if is_drained {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    if error.kind() != std::io::ErrorKind::WouldBlock {
+                        tracing::warn!(
+                            "Error condition on socket for SYNC: {}",
+                            errno::text(&error)
+                        );
+                    }
+                    return self.read_failed(index, &error);
+                }
+            }
+        }
+        self.queue_unread(index);
+    }
+}
