@@ -37,7 +37,7 @@ impl Server {
 
     /// Where the next snapshot goes.
     fn target(&self) -> Target {
-        let is_empty = (0..self.keyspace.len()).all(|db| self.keyspace.db(db).len() == 0);
+        let is_empty = (0..self.keyspace.len()).all(|db| self.keyspace.db(db).is_empty());
         let begins = self.work().and_then(|work| work.begins);
         let is_same_history =
             begins.is_some_and(|begins| begins.id == *self.replication.history.id());

@@ -1,3 +1,5 @@
+//! A primary in words, and what the link makes of it.
+
 use super::*;
 
 const ID: &[u8; 40] = b"0123456789abcdef0123456789abcdef01234567";
