@@ -287,8 +287,8 @@ pub enum Plan {
     Store,
     /// That file is loaded into this keyspace, which is empty.
     LoadStored(Keyspace),
-    /// It is loaded into this keyspace as it comes; it has so many bytes, if that is known.
-    Load(Keyspace, Option<u64>),
+    /// It is loaded into this keyspace as it comes.
+    Load(Keyspace),
 }
 
 /// What has become of it.
@@ -311,11 +311,11 @@ pub trait Intake: Debug {
     fn give(&mut self, bytes: &[u8]);
     /// It is complete.
     fn end(&mut self);
-    /// What has become of it, once; `None` before that.
+    /// What has become of it, once; `None` before that. It goes on as this configuration says.
     ///
     /// # Errors
     /// What is wrong with it: a sentence for the log.
-    fn poll(&mut self) -> Option<Result<Arrived, String>>;
+    fn poll(&mut self, config: &Config) -> Option<Result<Arrived, String>>;
     /// Gives it up, and waits until nothing is left of it.
     fn cancel(&mut self);
 }
@@ -436,6 +436,10 @@ pub trait Host: Debug {
     /// Whether it may be given more bytes before it has dealt with those it has.
     fn has_intake_room(&self) -> bool {
         true
+    }
+    /// Lets the kernel collect small packets of a connection, by its descriptor.
+    fn collect_packets(&mut self, descriptor: i32) {
+        let _there_are_none = descriptor;
     }
     /// Shows outside whether this server follows another one.
     fn follow_role(&mut self, role: &Role) {

@@ -460,6 +460,12 @@ impl Host for Machine {
         self.intake.has_room()
     }
 
+    fn collect_packets(&mut self, descriptor: i32) {
+        if let Err(error) = listen::collect_packets(descriptor) {
+            tracing::debug!("Letting packets be collected: {}", errno::text(&error));
+        }
+    }
+
     fn follow_role(&mut self, role: &Role) {
         let (class, shown) = match role {
             Role::Primary => (ProcessClass::Primary, log::Role::Primary),

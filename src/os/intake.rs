@@ -17,13 +17,16 @@ use mio::Waker;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Bytes that may wait for the thread.
 const WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long the thread sleeps at most before it looks whether it still should.
+const PAUSE_STEP: Duration = Duration::from_millis(5);
 
 /// What the thread is given.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ enum Part {
 struct Shared {
     waiting_bytes: AtomicUsize,
     is_cancelled: AtomicBool,
+    /// How long a test wants it to wait after each key, at present.
+    delay_us_max: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -79,6 +84,8 @@ impl Intake for SnapshotIntake {
         self.cancel();
         let progress = Arc::new(Progress::new());
         let shared = Arc::new(Shared::default());
+        let delay_us = u32::try_from(config.key_load_delay).unwrap_or(u32::MAX);
+        shared.delay_us_max.store(delay_us, Ordering::Relaxed);
         let (parts, receiver) = mpsc::channel();
         let (sender, outcome) = mpsc::channel();
         let incoming = Incoming::new(receiver, Arc::clone(&shared), Arc::clone(&self.waker));
@@ -111,7 +118,11 @@ impl Intake for SnapshotIntake {
         self.give_part(Part::End);
     }
 
-    fn poll(&mut self) -> Option<Result<Arrived, String>> {
+    fn poll(&mut self, config: &Config) -> Option<Result<Arrived, String>> {
+        if let Some(work) = &self.work {
+            let delay_us = u32::try_from(config.key_load_delay).unwrap_or(0);
+            work.shared.delay_us_max.store(delay_us, Ordering::Relaxed);
+        }
         let outcome = match self.work.as_ref()?.outcome.try_recv() {
             Ok(outcome) => outcome,
             Err(TryRecvError::Empty) => return None,
@@ -213,24 +224,14 @@ fn take(
     config: &Config,
     progress: &Progress,
 ) -> Result<Arrived, String> {
+    let shared = Arc::clone(&incoming.shared);
+    let sleep = |micros| pause(micros, &shared);
+    let loading = Loading { config, progress, sleep: &sleep };
     match plan {
         Plan::Store => store(&mut incoming, config).map(|()| Arrived::Stored),
-        Plan::Load(keyspace, bytes) => load(&mut incoming, keyspace, bytes, config, progress),
-        Plan::LoadStored(keyspace) => {
-            let path = config.dbfilename.as_path();
-            let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
-            let (bytes, file) = opened.map_err(|error| format!("{}: {error}", path.display()))?;
-            let stored = Stored { file, incoming: &incoming };
-            let arrived = load(stored, keyspace, Some(bytes), config, progress);
-            let is_kept = !config.save.is_empty() || config.appendonly;
-            if config.rdb_del_sync_files && !is_kept {
-                tracing::info!("Removing the RDB file used to sync from the MASTER");
-                if let Err(error) = fs::remove_file(path) {
-                    tracing::warn!("{} cannot be removed: {error}", path.display());
-                }
-            }
-            arrived
-        }
+        // However many bytes the primary says there are, they have to come first.
+        Plan::Load(keyspace) => loading.load(&mut incoming, keyspace, None),
+        Plan::LoadStored(keyspace) => loading.load_stored(&incoming, keyspace),
     }
 }
 
@@ -255,21 +256,55 @@ fn store(incoming: &mut Incoming, config: &Config) -> Result<(), String> {
     })
 }
 
-fn load<R: Read>(
-    input: R,
-    mut keyspace: Keyspace,
-    bytes: Option<u64>,
-    config: &Config,
-    progress: &Progress,
-) -> Result<Arrived, String> {
-    let started = Instant::now();
-    keyspace.set_now(num::i64_clamped(clock::unix_ms()));
-    let loaded = persist::load_received(input, keyspace, bytes, config, progress, &pause)?;
-    tracing::info!("DB loaded from the MASTER: {:.3} seconds", started.elapsed().as_secs_f64());
-    Ok(Arrived::Loaded(Box::new(loaded)))
+/// How a snapshot is loaded.
+struct Loading<'a> {
+    config: &'a Config,
+    progress: &'a Progress,
+    sleep: &'a dyn Fn(u64),
 }
 
-/// Waits as a test asked for, microseconds.
-fn pause(micros: u64) {
-    thread::sleep(Duration::from_micros(micros));
+impl Loading<'_> {
+    fn load_stored(&self, incoming: &Incoming, keyspace: Keyspace) -> Result<Arrived, String> {
+        let config = self.config;
+        let path = config.dbfilename.as_path();
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (bytes, file) = opened.map_err(|error| format!("{}: {error}", path.display()))?;
+        let arrived = self.load(Stored { file, incoming }, keyspace, Some(bytes));
+        let is_kept = !config.save.is_empty() || config.appendonly;
+        if config.rdb_del_sync_files && !is_kept {
+            tracing::info!("Removing the RDB file used to sync from the MASTER");
+            if let Err(error) = fs::remove_file(path) {
+                tracing::warn!("{} cannot be removed: {error}", path.display());
+            }
+        }
+        arrived
+    }
+
+    fn load<R: Read>(
+        &self,
+        input: R,
+        mut keyspace: Keyspace,
+        bytes: Option<u64>,
+    ) -> Result<Arrived, String> {
+        let started = Instant::now();
+        keyspace.set_now(num::i64_clamped(clock::unix_ms()));
+        let Self { config, progress, sleep } = self;
+        let loaded = persist::load_received(input, keyspace, bytes, config, progress, sleep)?;
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::info!("DB loaded from the MASTER: {seconds:.3} seconds");
+        Ok(Arrived::Loaded(Box::new(loaded)))
+    }
+}
+
+/// Waits as a test asked for, microseconds, unless it is no longer wanted.
+fn pause(micros: u64, shared: &Shared) {
+    let started = Instant::now();
+    loop {
+        let wanted = u64::from(shared.delay_us_max.load(Ordering::Relaxed)).min(micros);
+        let left = Duration::from_micros(wanted).saturating_sub(started.elapsed());
+        if left.is_zero() || shared.is_cancelled.load(Ordering::Relaxed) {
+            return;
+        }
+        thread::sleep(left.min(PAUSE_STEP));
+    }
 }

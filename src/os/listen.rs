@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::fs;
 use std::io;
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -231,6 +232,16 @@ impl Listener {
             let _ = fs::remove_file(path); // perhaps somebody else removed it
         }
     }
+}
+
+/// Lets the kernel collect small packets of a TCP connection, which is open, by its descriptor.
+///
+/// # Errors
+/// As the system gives them; it is no TCP connection.
+pub fn collect_packets(descriptor: RawFd) -> io::Result<()> {
+    // SAFETY: the reactor keeps the connection of a client open as long as the client is served.
+    let socket = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    SockRef::from(&socket).set_tcp_nodelay(false)
 }
 
 /// Sets up keepalive probes so that a client that has gone is noticed within about twice

@@ -32,7 +32,7 @@ impl Intake for AtOnce {
             Plan::LoadStored(keyspace) => {
                 self.arrived = Some(Self::load(&self.stored, keyspace, config));
             }
-            Plan::Store | Plan::Load(..) => self.plan = Some((plan, config.clone())),
+            Plan::Store | Plan::Load(_) => self.plan = Some((plan, config.clone())),
         }
         Ok(Arc::new(Progress::new()))
     }
@@ -44,7 +44,7 @@ impl Intake for AtOnce {
     fn end(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         self.arrived = self.plan.take().map(|(plan, config)| match plan {
-            Plan::Load(keyspace, _) => Self::load(&bytes, keyspace, &config),
+            Plan::Load(keyspace) => Self::load(&bytes, keyspace, &config),
             Plan::Store | Plan::LoadStored(_) => {
                 self.stored = bytes;
                 Ok(Arrived::Stored)
@@ -52,7 +52,7 @@ impl Intake for AtOnce {
         });
     }
 
-    fn poll(&mut self) -> Option<Result<Arrived, String>> {
+    fn poll(&mut self, _: &Config) -> Option<Result<Arrived, String>> {
         self.arrived.take()
     }
 

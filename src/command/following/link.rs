@@ -62,10 +62,15 @@ impl Server {
     /// Follows a primary from now on. If the server was one itself, what it has may be where that one can go
     /// on from.
     pub fn follow(&mut self, address: PrimaryAddress) {
-        self.commit(); // what was changed so far belongs to the stream of a primary
+        let is_within_unit = self.effects.is_within_unit();
+        if !is_within_unit {
+            self.commit(); // what was changed so far belongs to the stream of a primary
+        }
         let was_primary = self.replication.role.is_primary();
         self.leave_link();
         let resumable = match self.work() {
+            // What the transaction has changed so far is in no stream.
+            None if is_within_unit => None,
             None => Some(0), // a primary that has been promoted begins with SELECT
             Some(work) => work.resumable,
         };

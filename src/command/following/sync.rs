@@ -60,7 +60,7 @@ impl Server {
         }
         let fresh = self.fresh_keyspace();
         let intake = self.host.intake().ok_or(NONE)?;
-        let progress = intake.begin(Plan::Load(fresh, total), &self.config)?;
+        let progress = intake.begin(Plan::Load(fresh), &self.config)?;
         self.loading_begins(target, progress, total.unwrap_or(0));
         Ok(())
     }
@@ -124,7 +124,8 @@ impl Server {
     /// Looks what the other thread has done.
     pub fn look_after_transfer(&mut self) {
         let Some(transfer) = self.work().and_then(|work| work.transfer) else { return };
-        let Some(arrived) = self.host.intake().and_then(|intake| intake.poll()) else { return };
+        let Self { host, config, .. } = self;
+        let Some(arrived) = host.intake().and_then(|intake| intake.poll(config)) else { return };
         match arrived {
             Ok(Arrived::Stored) => {
                 if let Err(reason) = self.load_stored() {

@@ -189,6 +189,9 @@ fn announced(session: &mut Session) -> crate::repl::Announcement {
 fn follow(ctx: &mut Context<'_>, replica: Replica) {
     let session = &mut *ctx.session;
     session.flags.insert(SessionFlags::REPLICA);
+    if ctx.server.config.repl_disable_tcp_nodelay {
+        ctx.server.host.collect_packets(session.descriptor);
+    }
     session.reply_mode = ReplyMode::FollowsNext;
     ctx.server.replication.replicas.add(replica);
     ctx.server.replication.has_news = true;

@@ -52,7 +52,7 @@ Replication {
 
     /// Lets the kernel collect small packets to replicas: less traffic, up to 40 ms of delay.
     "repl-disable-tcp-nodelay" repl_disable_tcp_nodelay: bool = false, yes_no(), Free,
-        Later(Replication);
+        Live;
 
     /// Bytes of recent changes kept, from which a replica that was cut off catches up.
     "repl-backlog-size" repl_backlog_size: u64 = 1 << 20, memory(1, LONG_MAX),
@@ -64,7 +64,7 @@ Replication {
 
     /// Sentinel promotes the replica with the lowest number first, and none with 0.
     "replica-priority" | "slave-priority" replica_priority: u32 = 100, integer(0, INT_MAX), Free,
-        Later(Replication);
+        Live;
 
     /// Lets Sentinel tell clients about this replica.
     "replica-announced" replica_announced: bool = true, yes_no(), Free, Live;
