@@ -33,8 +33,8 @@ impl Server {
         let is_held = self.is_held();
         let log = self.host.append_only_file_mut().filter(|log| log.mode() != LogMode::Off);
         let Some(log) = log else {
+            self.persistence.safe_turn = self.effects.turn();
             if !self.effects.bytes().is_empty() {
-                self.persistence.safe_turn = self.effects.turn();
                 self.effects.clear();
             }
             return;

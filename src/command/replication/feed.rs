@@ -70,7 +70,8 @@ impl Server {
         }
     }
 
-    /// Closes replicas that hold up more of the stream than `client-output-buffer-limit` lets them.
+    /// Closes replicas that wait for a snapshot and hold up more of the stream than `client-output-buffer-limit`
+    /// lets them. Those that are sent the stream are judged when they take no more of it.
     fn drop_the_slow(&mut self) {
         let limit = self.replica_limit_bytes();
         if limit == 0 {
@@ -80,7 +81,9 @@ impl Server {
         if (self.replication.history.offset() + 1).saturating_sub(needed) < limit {
             return;
         }
-        let places: Vec<usize> = self.replication.replicas.iter().map(|one| one.place).collect();
+        let replicas = self.replication.replicas.iter();
+        let waiting = replicas.filter(|replica| replica.wants_from().is_none());
+        let places: Vec<usize> = waiting.map(|replica| replica.place).collect();
         for place in places {
             if self.replication.behind(place) >= limit
                 && let Some(mut session) = self.sessions.take(place)

@@ -1,5 +1,6 @@
 //! A primary and what a replica of it is sent, without sockets.
 
+use crate::base::num;
 use crate::command::testing::Bench;
 use crate::config::Config;
 use crate::repl::Stage;
@@ -53,4 +54,65 @@ fn a_replica_is_told_of_the_snapshot_at_the_end_of_the_turn() {
     assert_eq!(stage(&bench), Some(Stage::WaitsForEnd));
     assert_eq!(bench.server.replication.history.offset(), 0);
     assert!(bench.server.effects.feeds_replicas());
+}
+
+/// Puts the client into the table, where those are to whom something is sent.
+fn settle(bench: &mut Bench) -> usize {
+    let end = bench.session.peer.clone();
+    let user = std::sync::Arc::clone(&bench.session.user);
+    let id = bench.server.sessions.next_id();
+    let other = crate::session::Session::new(id, end.clone(), end, 3, 0, &user);
+    let place = bench.server.sessions.insert(Box::new(other));
+    bench.session.index = place;
+    place
+}
+
+/// What is sent to the replica next.
+fn sent(bench: &mut Bench, place: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    while bench.server.prepare_replica(place) {
+        let bytes: Vec<u8> = bench.server.replica_pieces(place).flatten().copied().collect();
+        bench.server.replica_sent(place, bytes.len());
+        all.extend(bytes);
+    }
+    all
+}
+
+#[test]
+fn a_snapshot_through_the_pipe_ends_with_its_mark_and_the_stream_waits() {
+    let config = Config { repl_diskless_sync_delay: 0, ..Config::default() };
+    let mut bench = Bench::with(config);
+    let place = settle(&mut bench);
+    bench.raw(&["SET", "k", "v"]);
+    bench.check("REPLCONF capa eof capa psync2; PSYNC ? -1", "+OK");
+    bench.server.commit();
+    bench.server.extend_stream(b"changed meanwhile");
+    assert_eq!(bench.server.relay(), u64::MAX, "the pipe is read and its child has ended");
+    let bytes = sent(&mut bench, place);
+    let (head, rest) = bytes.split_at(b"$EOF:".len() + 40 + 2);
+    assert!(head.starts_with(b"$EOF:") && rest.starts_with(b"REDIS00"));
+    assert_eq!(&rest[rest.len() - 40..], &head[5..45]);
+    let replica = bench.server.replication.replicas.get(place).expect("it follows");
+    assert_eq!((replica.stage, replica.starts_with_ack), (Stage::Online, true));
+    bench.session.flags.insert(SessionFlags::REPLICA);
+    bench.check("REPLCONF ACK 0", "");
+    assert_eq!(sent(&mut bench, place), b"changed meanwhile");
+}
+
+#[test]
+fn a_replica_goes_on_if_the_stream_is_still_there() {
+    let mut bench = Bench::new();
+    bench.server.open_backlog();
+    bench.raw(&["SET", "k", "v"]);
+    bench.server.commit();
+    let history = &bench.server.replication.history;
+    let (id, next) = (history.id().to_string(), history.offset() + 1);
+    let place = settle(&mut bench);
+    let reply = bench.raw(&["PSYNC", &id, "1"]);
+    assert_eq!(reply, b"+CONTINUE\r\n");
+    let bytes = sent(&mut bench, place);
+    assert_eq!(num::u64_of(bytes.len()), next - 1);
+    assert!(bytes.starts_with(b"*2\r\n$6\r\nSELECT"));
+    assert_eq!(bench.server.replication.partial_syncs, 1);
+    assert_eq!(bench.server.replication.behind(place), 0);
 }

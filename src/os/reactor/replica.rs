@@ -32,7 +32,10 @@ impl Service<'_> {
         match stopped {
             Stopped::Done if session.closing == Closing::AfterReplies => self.close_gently(index),
             Stopped::Done => server.reclaim_buffer(index),
-            Stopped::Full => session.output.seal(),
+            Stopped::Full => {
+                session.output.seal();
+                self.node.check_output(index);
+            }
             Stopped::EnoughForNow => {
                 session.is_queued_for_write = true;
                 self.io.unwritten.push(index);
