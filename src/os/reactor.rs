@@ -279,12 +279,17 @@ impl Reactor {
             service.refuse_all();
             service.flush();
             service.write_pushes(usize::MAX);
+            service.write_stream();
             return Ok(Turn::Shutdown);
         }
         service.flush();
         if service.node.server.pushes.has_unwritten() {
             let most = service.node.server.pushes.turn_len();
             service.write_pushes(most);
+        }
+        let unsent = &mut service.node.server.replication.unsent;
+        if unsent.is_some() && unsent.is_due() {
+            service.write_stream();
         }
         let wait = service.wait(node_wait_ms);
         watchdog::turn_ends();
@@ -296,6 +301,9 @@ impl Reactor {
             Err(error) => return Err(error),
         }
         service.io.read_clocks();
+        if events.is_empty() && service.node.server.replication.unsent.is_some() {
+            service.write_stream(); // there is nothing else to do
+        }
         let commands_before = service.node.server.stats.commands;
         let mut ended = service.serve(events);
         service.read_unread();
@@ -356,7 +364,8 @@ impl Service<'_> {
     /// How long there is nothing to do unless a socket changes.
     fn wait(&self, node_wait_ms: u64) -> Duration {
         let has_pushes = self.node.server.pushes.has_unwritten();
-        if has_pushes || !self.io.unread.is_empty() || !self.io.unwritten.is_empty() {
+        let has_unsent = self.node.server.replication.unsent.is_some();
+        if has_pushes || has_unsent || !self.io.unread.is_empty() || !self.io.unwritten.is_empty() {
             return Duration::ZERO;
         }
         let now_ms = self.io.woken.mono_ms();

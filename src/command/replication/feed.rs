@@ -41,7 +41,7 @@ impl Server {
     }
 
     /// Adds bytes to the stream and to the backlog if there is one: on a primary what commands changed, on a
-    /// replica the bytes that its primary has sent, unchanged. Replicas are sent them at the end of the turn.
+    /// replica the bytes that its primary has sent, unchanged. Replicas are sent them soon.
     pub fn extend_stream(&mut self, bytes: &[u8]) {
         let replication = &mut self.replication;
         replication.history.advance(bytes.len());
@@ -51,15 +51,7 @@ impl Server {
         }
         self.drop_the_slow();
         self.trim_backlog();
-        for replica in self.replication.replicas.iter() {
-            if replica.wants_from().is_some()
-                && let Some(session) = self.sessions.get_mut(replica.place)
-                && !session.is_queued_for_write
-            {
-                session.is_queued_for_write = true;
-                self.writable.push(replica.place);
-            }
-        }
+        self.replication.unsent.add(bytes.len());
     }
 
     /// Gives up what of the stream nobody needs.
@@ -120,6 +112,7 @@ impl Server {
         self.start_full_syncs();
         if std::mem::take(&mut self.replication.asks) && self.replication.role.is_primary() {
             self.extend_stream(GETACK);
+            self.replication.unsent.hurry();
         }
         self.serve_copies();
     }

@@ -20,7 +20,7 @@ mod wait;
 
 pub(super) use report::section;
 pub use role::Role;
-pub use state::Replication;
+pub use state::{Replication, Unsent};
 pub use transfer::Transfers;
 pub(super) use wait::deadline_ns;
 

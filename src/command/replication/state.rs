@@ -5,6 +5,50 @@ use super::transfer::Transfers;
 use crate::base::rng::Rng;
 use crate::repl::{Backlog, History, ReplId, Replicas};
 
+/// Bytes of the stream that wait for more to be sent with: one write costs as much as executing dozens of
+/// commands.
+const GATHERED_BYTES_MAX: usize = 32 * 1024;
+/// Turns that they wait at most. They wait for none when there is nothing else to do.
+const GATHERED_TURNS_MAX: u32 = 8;
+
+/// What was added to the stream and not written to replicas.
+#[derive(Debug, Default)]
+pub struct Unsent {
+    bytes: usize,
+    turns: u32,
+    is_urgent: bool,
+}
+
+impl Unsent {
+    /// Adds bytes.
+    #[inline]
+    pub(super) const fn add(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
+    /// Somebody waits for an answer to the last bytes.
+    pub(super) const fn hurry(&mut self) {
+        self.is_urgent = true;
+    }
+
+    /// Whether there is something.
+    #[inline]
+    pub const fn is_some(&self) -> bool {
+        self.bytes > 0
+    }
+
+    /// Whether it is to be written in this turn, even if there is other work.
+    pub const fn is_due(&mut self) -> bool {
+        self.turns += 1;
+        self.is_urgent || self.bytes >= GATHERED_BYTES_MAX || self.turns >= GATHERED_TURNS_MAX
+    }
+
+    /// It is being written.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
 /// The state of replication. The books are kept by `repl/`.
 #[derive(Debug)]
 pub struct Replication {
@@ -34,6 +78,8 @@ pub struct Replication {
     pub partial_syncs: u64,
     /// See `full_syncs`.
     pub refused_syncs: u64,
+    /// What is to be written to replicas.
+    pub unsent: Unsent,
     /// Bytes sent to replicas.
     pub sent_bytes: u64,
 }
@@ -55,6 +101,7 @@ impl Replication {
             full_syncs: 0,
             partial_syncs: 0,
             refused_syncs: 0,
+            unsent: Unsent::default(),
             sent_bytes: 0,
         }
     }

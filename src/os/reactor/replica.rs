@@ -16,6 +16,20 @@ enum Stopped {
 }
 
 impl Service<'_> {
+    /// Writes what was added to the stream to all replicas.
+    pub(super) fn write_stream(&mut self) {
+        self.node.server.replication.unsent.clear();
+        let replicas = self.node.server.replication.replicas.iter();
+        let ready = replicas.filter(|replica| replica.wants_from().is_some());
+        let places: Vec<usize> = ready.map(|replica| replica.place).collect();
+        for place in places {
+            self.write(place);
+        }
+        if !self.node.server.doomed.is_empty() {
+            self.close_doomed();
+        }
+    }
+
     /// Writes to a replica.
     pub(super) fn write_to_replica(&mut self, index: usize) {
         let server = &mut *self.node.server;
