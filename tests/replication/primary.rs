@@ -200,3 +200,49 @@ fn a_restart_from_a_snapshot_keeps_the_past() {
         assert!(has(b"repl-id") && has(b"repl-offset") && has(b"repl-stream-db"));
     }
 }
+
+#[test]
+fn a_primary_hands_over_to_a_genuine_replica() {
+    for program in genuine() {
+        let (server, mut primary) = primary_with(&["--repl-diskless-sync-delay", "0"]);
+        let foreign = Foreign::start(&program, &["--repl-diskless-sync-delay", "0"]);
+        let mut replica = foreign.connect();
+        primary.check("FAILOVER", "-ERR FAILOVER requires connected replicas.");
+        follow(&mut replica, server.port());
+        run(&mut primary, &SAMPLE);
+        primary.check("FAILOVER ABORT", "-ERR No failover in progress.");
+        primary.check(
+            "FAILOVER TO 127.0.0.1 1",
+            "-ERR FAILOVER target HOST and PORT is not a replica.",
+        );
+        let port = foreign.port().to_string();
+        let reply = primary.command(&["FAILOVER", "TO", "127.0.0.1", &port, "TIMEOUT", "10000"]);
+        assert_eq!(reply.to_string(), "+OK");
+        wait_until("the roles to have changed", || {
+            info(&mut replica, "role") == "master"
+                && info(&mut primary, "master_link_status") == "up"
+                && info(&mut primary, "master_failover_state") == "no-failover"
+        });
+        run(&mut replica, &["SET after failover", "RPUSH list more"]);
+        expect_same(&mut replica, &mut primary);
+        assert_eq!(info(&mut replica, "sync_partial_ok"), "1");
+        assert!(primary.command(&["SET", "k", "v"]).to_string().starts_with("-READONLY"));
+    }
+}
+
+#[test]
+fn a_failover_is_given_up_when_the_replica_does_not_catch_up() {
+    for program in genuine() {
+        let (server, mut primary) = primary_with(&["--repl-diskless-sync-delay", "0"]);
+        let foreign = Foreign::start(&program, &[]);
+        follow(&mut foreign.connect(), server.port());
+        let mut sleeper = foreign.connect();
+        sleeper.send_command(&["DEBUG", "SLEEP", "2"]);
+        run(&mut primary, &["SET k v", "FAILOVER TIMEOUT 100"]);
+        wait_until("the failover to be over", || {
+            info(&mut primary, "master_failover_state") == "no-failover"
+        });
+        primary.check("SET k w", "+OK");
+        assert_eq!(info(&mut primary, "role"), "master");
+    }
+}

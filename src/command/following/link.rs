@@ -9,7 +9,9 @@ use crate::command::replication::role::{Following, LinkState};
 use crate::command::server::{Now, Server};
 use crate::config::PrimaryAddress;
 use crate::repl::ReplId;
-use crate::repl::link::{Acknowledged, Event, Failure, Introduction, Link, Position, Stage};
+use crate::repl::link::{
+    Acknowledged, Event, Failure, Handover, Introduction, Link, Position, Stage,
+};
 use crate::session::{Closing, Session, SessionFlags};
 
 /// How long after a failure the next try is, milliseconds.
@@ -82,6 +84,14 @@ impl Server {
         self.config.replicaof = Some(address);
         self.role_changed();
         self.dial();
+    }
+
+    /// As [`Server::follow`] of a replica of its own, which is asked to be the primary.
+    pub(in crate::command) fn hand_over(&mut self, address: PrimaryAddress) {
+        self.follow(address);
+        if let Some(work) = self.work_mut() {
+            work.handover = Handover::Yes;
+        }
     }
 
     /// Follows the primary of the configuration, at the start.
@@ -333,6 +343,7 @@ impl Server {
         if let Some(Position { id, offset }) = position {
             tracing::info!("Full resync from master: {id}:{offset}");
         }
+        self.failover_done();
         let now_s = self.now.unix_s();
         let Some(following) = self.following_mut() else { return };
         following.link = LinkState::Sync;
@@ -350,6 +361,7 @@ impl Server {
 
     fn partial_sync_announced(&mut self, session: &mut Session, id: Option<ReplId>) {
         tracing::info!("Successful partial resynchronization with master.");
+        self.failover_done();
         if let Some(id) = id.filter(|id| id != self.replication.history.id()) {
             tracing::info!("Master replication ID changed to {id}");
             self.replication.history.shift(id);
@@ -391,6 +403,10 @@ impl Server {
         tracing::warn!("{failure}");
         self.close(session);
         self.link_lost(session);
+        let is_refused = matches!(failure, Failure::WrongAnswer(_) | Failure::Later(_));
+        if is_refused && self.work().is_some_and(|work| work.handover == Handover::Yes) {
+            self.abort_failover("Failover target rejected psync request");
+        }
     }
 
     /// The stream is no stream: what comes after it is nothing to go on with.

@@ -14,6 +14,9 @@ impl Server {
     /// Pings replicas, closes those that are silent, gives up a backlog that nobody uses.
     pub fn look_after_replicas(&mut self) {
         let now_ms = self.now.mono_ms();
+        if self.replication.failover.is_waiting() {
+            self.advance_failover();
+        }
         if now_ms < self.replication.cared_at_ms.saturating_add(SECOND_MS) {
             return;
         }
@@ -25,7 +28,11 @@ impl Server {
             return;
         }
         let period = u64::from(self.config.repl_ping_replica_period);
-        if self.replication.role.is_primary() && self.replication.cared.is_multiple_of(period) {
+        if self.replication.failover.is_waiting() {
+            self.ask_replicas(); // a ping would only move the place where all are to meet
+        } else if self.replication.role.is_primary()
+            && self.replication.cared.is_multiple_of(period)
+        {
             self.commit(); // the ping comes behind what was changed before
             self.extend_stream(PING);
         }

@@ -115,6 +115,7 @@ impl Server {
             self.replication.unsent.hurry();
         }
         self.serve_copies();
+        self.advance_failover();
     }
 
     /// Asks replicas at the end of the turn how far they are.

@@ -5,6 +5,7 @@
 
 mod care;
 mod confirm;
+mod failover;
 mod feed;
 mod introduce;
 mod look;
@@ -18,6 +19,7 @@ mod tests;
 mod transfer;
 mod wait;
 
+pub use failover::Failover;
 pub(super) use report::section;
 pub use role::Role;
 pub use state::{Replication, Unsent};
@@ -27,5 +29,11 @@ pub(super) use wait::deadline_ns;
 use super::Command;
 
 /// The family.
-pub static COMMANDS: &[&Command] =
-    &[&introduce::REPLCONF, &look::ROLE, &sync::PSYNC, &sync::SYNC, &wait::WAIT];
+pub static COMMANDS: &[&Command] = &[
+    &failover::FAILOVER,
+    &introduce::REPLCONF,
+    &look::ROLE,
+    &sync::PSYNC,
+    &sync::SYNC,
+    &wait::WAIT,
+];

@@ -85,7 +85,7 @@ pub(in crate::command) fn section(report: &mut Report<'_>) {
     let backlog = replication.backlog.as_ref();
     let second = replication.history.second();
     report.fields(&[
-        ("master_failover_state", &"no-failover"),
+        ("master_failover_state", &replication.failover.name()),
         ("master_replid", replication.history.id()),
         ("master_replid2", &replication.second_id()),
         ("master_repl_offset", &offset),

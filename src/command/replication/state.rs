@@ -1,6 +1,7 @@
 //! What a server knows of replication.
 
 use super::Role;
+use super::failover::Failover;
 use super::transfer::Transfers;
 use crate::base::rng::Rng;
 use crate::repl::{Backlog, History, ReplId, Replicas};
@@ -78,6 +79,8 @@ pub struct Replication {
     pub partial_syncs: u64,
     /// See `full_syncs`.
     pub refused_syncs: u64,
+    /// Whether a replica is to take over.
+    pub failover: Failover,
     /// What is to be written to replicas.
     pub unsent: Unsent,
     /// Bytes sent to replicas.
@@ -101,6 +104,7 @@ impl Replication {
             full_syncs: 0,
             partial_syncs: 0,
             refused_syncs: 0,
+            failover: Failover::default(),
             unsent: Unsent::default(),
             sent_bytes: 0,
         }

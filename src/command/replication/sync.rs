@@ -9,7 +9,7 @@ use crate::command::{Command, Context, Error, Outcome, Spec};
 use crate::repl::{Capabilities, Replica, Stage};
 use crate::session::{ReplyMode, Session, SessionFlags};
 
-/// PSYNC id offset
+/// PSYNC id offset [FAILOVER]
 pub(super) static PSYNC: Command =
     Command { spec: PSYNC_SPEC, handler: Some(psync), subcommands: &[] };
 
@@ -55,6 +55,9 @@ fn psync(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     }
     let id = ctx.args.at(1);
+    if ctx.is_word(3, "failover") {
+        takes_over(ctx, id)?;
+    }
     check(ctx)?;
     let Some(from) = num::parse_i64(ctx.args.at(2)) else {
         tracing::warn!(
@@ -84,6 +87,9 @@ fn is_settled(ctx: &Context<'_>) -> bool {
 /// What keeps anybody from following.
 fn check(ctx: &Context<'_>) -> Outcome {
     let replication = &ctx.server.replication;
+    if replication.failover.is_under_way() {
+        return Err(Error::fixed("NOMASTERLINK Can't SYNC while failing over"));
+    }
     let link = replication.role.following().map(|following| following.link);
     if link.is_some_and(|link| link != LinkState::Connected) {
         return Err(Error::fixed("NOMASTERLINK Can't SYNC while not connected with my master"));
@@ -98,6 +104,22 @@ fn check(ctx: &Context<'_>) -> Outcome {
     if is_filtered && wanted.is_some_and(|wanted| !wanted.contains(Capabilities::EOF)) {
         return Err(Error::fixed("ERR Filtered replica requires EOF capability"));
     }
+    Ok(())
+}
+
+/// A primary that wants to follow this replica of its own, and asks it to be the primary.
+fn takes_over(ctx: &mut Context<'_>, id: &[u8]) -> Outcome {
+    let shown = printed(id).escape_ascii();
+    tracing::warn!("Failover request received for replid {shown}.");
+    if ctx.server.replication.role.is_primary() {
+        return Err(Error::fixed("ERR PSYNC FAILOVER can't be sent to a master."));
+    }
+    if ctx.server.replication.history.id().bytes() != id {
+        return Err(Error::fixed("ERR PSYNC FAILOVER replid must match my replid."));
+    }
+    ctx.server.follow_nobody();
+    let line = ctx.server.client_line(ctx.session);
+    tracing::info!("MASTER MODE enabled (failover request from '{line}')");
     Ok(())
 }
 
