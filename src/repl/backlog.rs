@@ -24,14 +24,35 @@ pub struct Backlog {
     first: u64,
     len: usize,
     size: usize,
+    block_bytes: usize,
     allocated: usize,
+}
+
+/// Bytes of a block of a backlog of this size.
+const fn block_bytes(size: usize) -> usize {
+    let wanted = size / BLOCKS;
+    if wanted < BLOCK_BYTES_MIN {
+        BLOCK_BYTES_MIN
+    } else if wanted > BLOCK_BYTES_MAX {
+        BLOCK_BYTES_MAX
+    } else {
+        wanted
+    }
 }
 
 impl Backlog {
     /// Keeps at least `size` bytes, once there are so many. `next` is the number of the first byte that will be
     /// given.
     pub const fn new(size: usize, next: u64) -> Self {
-        Self { blocks: VecDeque::new(), first: next, len: 0, size, allocated: 0 }
+        let block_bytes = block_bytes(size);
+        Self { blocks: VecDeque::new(), first: next, len: 0, size, block_bytes, allocated: 0 }
+    }
+
+    /// Keeps nothing that nobody needs, and is made of blocks of so many bytes.
+    pub const fn passing(block_bytes: usize) -> Self {
+        let mut passing = Self::new(0, 1);
+        passing.block_bytes = block_bytes;
+        passing
     }
 
     /// Number of the first byte kept, or of the next one if there is none.
@@ -62,7 +83,7 @@ impl Backlog {
 
     /// Keeps another number of bytes. Fewer are left by the next [`Backlog::trim`].
     pub const fn resize(&mut self, size: usize) {
-        self.size = size;
+        (self.size, self.block_bytes) = (size, block_bytes(size));
     }
 
     /// Bytes of memory that it takes.
@@ -81,8 +102,7 @@ impl Backlog {
         while !bytes.is_empty() {
             let room = self.blocks.back().map_or(0, |block| block.capacity() - block.len());
             if room == 0 {
-                let most = (self.size / BLOCKS).clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
-                let block = Vec::with_capacity(most);
+                let block = Vec::with_capacity(self.block_bytes);
                 self.allocated += block.capacity();
                 self.blocks.push_back(block);
                 continue;

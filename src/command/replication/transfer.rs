@@ -99,7 +99,7 @@ impl Server {
     /// Begins to send replicas what a child writes into the pipe.
     pub(super) fn begin_relay(&mut self, places: &[usize]) {
         let relay = Relay {
-            blocks: Backlog::new(0, 1),
+            blocks: Backlog::passing(PIPE_READ_BYTES),
             buffer: vec![0; PIPE_READ_BYTES],
             is_read: false,
             is_whole: false,
