@@ -310,6 +310,7 @@ impl Server {
     /// Begins or ends a pause of clients. Expiry is a write, which even the mildest pause holds back.
     pub fn set_pause(&mut self, pause: Option<Pause>) {
         self.pause = pause;
+        self.replication.has_news |= self.replication.asks;
         self.keyspace.keeps_expired = pause.is_some() || !self.replication.role.is_primary();
     }
 

@@ -110,7 +110,14 @@ impl Server {
     pub(in crate::command) fn attend_to_replicas(&mut self) {
         self.replication.has_news = false;
         self.start_full_syncs();
-        if std::mem::take(&mut self.replication.asks) && self.replication.role.is_primary() {
+        // While clients are paused the stream is not to grow, unless the pause is for the replicas' sake.
+        let is_awaited =
+            self.replication.failover.is_waiting() || self.persistence.ends_at_ms.is_some();
+        let may_ask = self.pause.is_none() || is_awaited;
+        if may_ask
+            && std::mem::take(&mut self.replication.asks)
+            && self.replication.role.is_primary()
+        {
             self.extend_stream(GETACK);
             self.replication.unsent.hurry();
         }
