@@ -28,11 +28,9 @@ impl Server {
             return;
         }
         let period = u64::from(self.config.repl_ping_replica_period);
-        if self.replication.failover.is_waiting() {
-            self.ask_replicas(); // a ping would only move the place where all are to meet
-        } else if self.replication.role.is_primary()
-            && self.replication.cared.is_multiple_of(period)
-        {
+        // While a replica catches up, a ping would only move the place where all are to meet.
+        let pings = self.replication.role.is_primary() && !self.replication.failover.is_waiting();
+        if pings && self.replication.cared.is_multiple_of(period) {
             self.commit(); // the ping comes behind what was changed before
             self.extend_stream(PING);
         }
