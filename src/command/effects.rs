@@ -209,6 +209,11 @@ impl Effects {
         self.is_wanted |= muted.is_some();
     }
 
+    /// The database that the last SELECT names.
+    pub const fn selected_db(&self) -> Option<usize> {
+        self.db
+    }
+
     /// Makes the next command begin with SELECT: somebody new listens from here on.
     pub fn forget_db(&mut self) {
         self.db = None;
@@ -350,8 +355,13 @@ impl Effects {
         }
     }
 
-    /// As [`Effects::verbatim`], for replicas alone.
-    fn verbatim_for_replicas(&mut self, db: usize, args: Args<'_>) {
+    /// Records a command of `len` words for replicas alone.
+    fn for_replicas<'w>(
+        &mut self,
+        db: usize,
+        len: usize,
+        words: impl IntoIterator<Item = &'w [u8]>,
+    ) {
         if self.db != Some(db) {
             self.select(db);
             if self.unit.commands == 0 {
@@ -359,7 +369,7 @@ impl Effects {
             }
         }
         let start = self.bytes.len();
-        self.verbatim(db, args);
+        self.command(db, len).words(words);
         self.not_logged.push(start..self.bytes.len());
     }
 
@@ -537,13 +547,22 @@ impl Context<'_> {
 
     /// Records the command for replicas alone: it changes nothing that is to be there after a restart.
     pub fn effects_for_replicas(&mut self) {
+        let args = self.args;
+        self.words_for_replicas(args.len(), args.from(0));
+    }
+
+    /// Records `len` words for replicas alone, in place of the command.
+    pub fn words_for_replicas<'w>(
+        &mut self,
+        len: usize,
+        words: impl IntoIterator<Item = &'w [u8]>,
+    ) {
         if !self.server.effects.is_wanted || !self.server.effects.feeds_replicas() {
             return;
         }
-        let (db, args) = (self.session.db, self.args);
         self.effects_none();
         self.server.record_removals_in_unit();
-        self.server.effects.verbatim_for_replicas(db, args);
+        self.server.effects.for_replicas(self.session.db, len, words);
     }
 
     /// Does not record the command, whatever it changed.

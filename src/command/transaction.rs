@@ -111,10 +111,14 @@ const OUTPUT_UNCHECKED_BYTES: usize = 64 * 1024;
 pub(super) fn flags_in_transaction(server: &Server, session: &Session, id: CommandId) -> Flags {
     let registered = server.commands.get(id);
     let flags = registered.command.spec.flags;
-    let queued = session.transaction.as_ref().map_or(0, |transaction| transaction.flags);
     if is_exec(server, id) {
+        let transaction = session.transaction.as_ref();
+        let queued = transaction.map_or(0, |transaction| transaction.flags);
+        let missing = transaction.map_or(0, |transaction| transaction.missing);
+        let missing = Flags::from_bits_truncate(missing) & (Flags::STALE | Flags::LOADING);
         // Whether a protected command is permitted was asked when it was queued.
-        return flags | Flags::from_bits_truncate(queued).difference(Flags::PROTECTED);
+        let all = flags | Flags::from_bits_truncate(queued).difference(Flags::PROTECTED);
+        return all.difference(missing);
     }
     if is_executed_at_once(registered.full_name) { flags } else { flags | Flags::DENYOOM }
 }
@@ -149,6 +153,7 @@ pub(super) fn queue(
     if !transaction.is_doomed {
         transaction.queue.push(id.index(), args, hashes);
         transaction.flags |= flags.bits();
+        transaction.missing |= !flags.bits();
     }
     session.output.simple("QUEUED");
     Ok(())

@@ -200,6 +200,8 @@ pub struct Transaction {
     pub queue: Queue,
     /// The flags that one of them has, as bits.
     pub flags: u32,
+    /// The flags that one of them has not, as bits.
+    pub missing: u32,
     /// Whether one was refused, so that none will be executed.
     pub is_doomed: bool,
 }
@@ -208,7 +210,7 @@ impl Transaction {
     /// Leaves it as new; what it has allocated is kept.
     pub fn clear(&mut self) {
         self.queue.clear();
-        (self.flags, self.is_doomed) = (0, false);
+        (self.flags, self.missing, self.is_doomed) = (0, 0, false);
     }
 }
 

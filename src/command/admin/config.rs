@@ -226,6 +226,9 @@ fn reset_stat(ctx: &mut Context<'_>) -> Outcome {
     server.eviction.reset_times();
     server.defragmentation.reset();
     server.keyspace.expired_stale_percent = 0.0;
+    let replication = &mut server.replication;
+    (replication.full_syncs, replication.partial_syncs) = (0, 0);
+    (replication.refused_syncs, replication.sent_bytes) = (0, 0);
     ctx.ok()
 }
 

@@ -198,6 +198,15 @@ const TOOLS: &[Tool] = &[
         ],
     },
     Tool {
+        name: "REPLICATE",
+        args: (1, ANY),
+        run: replicate,
+        help: &[
+            "REPLICATE <word> [<word> ...]",
+            "    Send these words to replicas as a command that was executed. Their data may then differ.",
+        ],
+    },
+    Tool {
         name: "REPLYBUFFER",
         args: (2, 2),
         run: reply_buffers,
@@ -331,17 +340,29 @@ fn set_plain_threshold(ctx: &mut Context<'_>) -> Outcome {
 fn object(ctx: &mut Context<'_>) -> Outcome {
     let (db, key) = (ctx.session.db, ctx.key(2));
     let policy = ctx.server.keyspace.policy();
-    let Some(entry) = ctx.server.keyspace.peek(db, key) else { return Err(Error::NO_SUCH_KEY) };
-    let text = format!(
-        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
-        entry.as_raw(),
-        value::encoding_of(&entry),
-        serialized_len(&entry),
-        entry.access(),
-        policy.idle_s(entry.access()).unwrap_or(0)
-    );
-    ctx.session.output.simple(&text);
+    let now_ms = ctx.server.keyspace.now_ms();
+    // What has expired and is still there is shown, too.
+    ctx.server.keyspace.set_now_without_expiry(now_ms);
+    let text = ctx.server.keyspace.peek(db, key).map(|entry| {
+        format!(
+            "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+            entry.as_raw(),
+            value::encoding_of(&entry),
+            serialized_len(&entry),
+            entry.access(),
+            policy.idle_s(entry.access()).unwrap_or(0)
+        )
+    });
+    ctx.server.keyspace.set_now(now_ms);
+    ctx.session.output.simple(&text.ok_or(Error::NO_SUCH_KEY)?);
     Ok(())
+}
+
+/// Tells replicas of a command that nobody has executed.
+fn replicate(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    ctx.words_for_replicas(args.len() - 2, args.from(2));
+    ctx.ok()
 }
 
 /// Bytes of the value in a snapshot, before compression.

@@ -118,10 +118,11 @@ impl Server {
     }
 
     /// The database that the stream has selected where the history ends, if the data are those of a stream
-    /// that somebody may go on with. A primary selects one anew.
+    /// that somebody may go on with.
     pub fn stream_db(&self) -> Option<usize> {
         match &self.replication.role {
-            Role::Primary => Some(0),
+            // Without one the next command begins with SELECT.
+            Role::Primary => Some(self.effects.selected_db().unwrap_or(0)),
             Role::Replica(following) if following.link == LinkState::Connected => {
                 (!following.work.is_old).then_some(following.work.stream_db)
             }

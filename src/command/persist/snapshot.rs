@@ -251,8 +251,6 @@ impl Server {
             return None; // a part of what the data hold is in no stream yet
         }
         self.commit();
-        // Whoever goes on from here is told the database.
-        self.effects.forget_db();
         let db = self.stream_db()?;
         let history = &self.replication.history;
         Some(StreamPosition { id: *history.id(), offset: history.offset(), db })
