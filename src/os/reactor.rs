@@ -80,8 +80,6 @@ struct Connection {
     has_ended: bool,
     /// Whether its end was read.
     is_exhausted: bool,
-    /// Whether it was set up to send a stream of changes.
-    is_for_replica: bool,
 }
 
 /// The event loop.

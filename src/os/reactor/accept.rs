@@ -139,7 +139,6 @@ impl Service<'_> {
             is_unread: false,
             has_ended: false,
             is_exhausted: false,
-            is_for_replica: false,
         };
         self.io.connections[index] = Some(fresh);
     }

@@ -3,7 +3,6 @@
 use super::{PIECES_MAX, Service, WRITE_BYTES_PER_TURN, write_some};
 use crate::base::num;
 use crate::session::Closing;
-use socket2::SockRef;
 use std::io::{ErrorKind, IoSlice};
 
 /// Why writing stopped.
@@ -64,13 +63,6 @@ impl Service<'_> {
             return Ok(Stopped::Done);
         };
         let server = &mut *self.node.server;
-        if !connection.is_for_replica {
-            connection.is_for_replica = true;
-            if server.config.repl_disable_tcp_nodelay {
-                // Without it there are more and smaller packets, and a Unix socket has none.
-                let _ = SockRef::from(&connection.stream).set_tcp_nodelay(false);
-            }
-        }
         let mut written = 0;
         loop {
             if written >= WRITE_BYTES_PER_TURN {
