@@ -62,12 +62,12 @@ impl Service<'_> {
             }
             let io = &mut **self.io;
             let Some(Some(connection)) = io.connections.get_mut(index) else { return };
-            match connection.stream.read(&mut io.buffer[..READ_BYTES]) {
+            match connection.stream.read(&mut io.input.buffer[..READ_BYTES]) {
                 Ok(0) => return self.disconnect(index, None),
                 Ok(count) => {
                     let is_drained = count < READ_BYTES && !connection.has_ended;
                     self.count_read(index, count);
-                    self.io.received.push(Received { client: index, bytes: 0..count });
+                    self.io.input.received.push(Received { client: index, bytes: 0..count });
                     self.hand_on();
                     if is_drained {
                         return;
