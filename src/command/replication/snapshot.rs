@@ -21,8 +21,9 @@ impl Server {
         let group: Vec<usize> =
             self.replication.replicas.iter().filter(same).map(|replica| replica.place).collect();
         let target = self.target_for(first);
-        if self.persistence.child.is_some() || self.in_transaction {
-            return; // its end is news
+        let is_relaying = target == Target::Pipe && self.replication.transfers.is_relaying();
+        if self.persistence.child.is_some() || is_relaying || self.in_transaction {
+            return; // the end of that is news
         }
         let asked_at_ms = self.replication.replicas.iter().filter(same).map(|one| one.asked_at_ms);
         let waited_ms = self.now.mono_ms().saturating_sub(asked_at_ms.min().unwrap_or(0));

@@ -116,3 +116,27 @@ fn a_replica_goes_on_if_the_stream_is_still_there() {
     assert_eq!(bench.server.replication.partial_syncs, 1);
     assert_eq!(bench.server.replication.behind(place), 0);
 }
+
+#[test]
+fn a_snapshot_is_not_begun_while_another_one_is_relayed() {
+    let config = Config { repl_diskless_sync_delay: 0, ..Config::default() };
+    let mut bench = Bench::with(config);
+    let first = settle(&mut bench);
+    bench.check("REPLCONF capa eof; PSYNC ? -1", "+OK");
+    bench.server.commit();
+    bench.server.relay(); // the child has ended; the replica was sent nothing yet
+    let second = settle(&mut bench);
+    bench.session.flags.remove(SessionFlags::REPLICA);
+    bench.session.reply_mode = crate::session::ReplyMode::On;
+    bench.check("REPLCONF capa eof; PSYNC ? -1", "+OK");
+    bench.server.commit();
+    let stage =
+        |bench: &Bench, place| bench.server.replication.replicas.get(place).map(|one| one.stage);
+    assert_eq!(stage(&bench, second), Some(Stage::WaitsForStart));
+    let one = sent(&mut bench, first);
+    bench.server.commit();
+    assert_eq!(stage(&bench, second), Some(Stage::WaitsForEnd));
+    bench.server.relay();
+    let other = sent(&mut bench, second);
+    assert_eq!(one[47..one.len() - 40], other[47..other.len() - 40]);
+}

@@ -83,6 +83,11 @@ impl Transfers {
         })
     }
 
+    /// Whether replicas are still to be sent a part of what came through the pipe.
+    pub const fn is_relaying(&self) -> bool {
+        self.relay.is_some()
+    }
+
     /// Bytes of memory that they take.
     pub fn memory_bytes(&self) -> usize {
         let relay = self.relay.as_ref();
@@ -105,6 +110,7 @@ impl Server {
             is_whole: false,
         };
         let transfers = &mut self.replication.transfers;
+        debug_assert!(transfers.relay.is_none(), "one at a time");
         transfers.relay = Some(relay);
         transfers.list.extend(places.iter().map(|&place| (place, Source::Relay(1))));
     }
@@ -236,6 +242,7 @@ impl Server {
         }
         self.replication.transfers.list.retain(|(_, source)| matches!(source, Source::File(_)));
         self.replication.transfers.relay = None;
+        self.replication.has_news = true;
         self.host.close_pipe();
     }
 
@@ -248,6 +255,7 @@ impl Server {
         }
         let is_whole = relay.is_whole;
         transfers.relay = None;
+        self.replication.has_news = true; // others may wait for a snapshot of their own
         if !is_whole {
             tracing::warn!("Diskless rdb transfer, last replica dropped, killing fork child.");
             self.cancel_relay_child();
