@@ -1,6 +1,6 @@
 //! The connection to the primary of a replica.
 
-use super::{READ_BYTES, Reactor, Received, Service};
+use super::{Input, READ_BYTES, Reactor, Received, Service, own};
 use crate::os::dial::Dialled;
 use crate::os::errno;
 use std::os::fd::AsRawFd;
@@ -62,12 +62,13 @@ impl Service<'_> {
             }
             let io = &mut **self.io;
             let Some(Some(connection)) = io.connections.get_mut(index) else { return };
-            match connection.stream.read(&mut io.input.buffer[..READ_BYTES]) {
+            let Input { buffer, received } = own(&mut io.input);
+            match connection.stream.read(&mut buffer[..READ_BYTES]) {
                 Ok(0) => return self.disconnect(index, None),
                 Ok(count) => {
                     let is_drained = count < READ_BYTES && !connection.has_ended;
+                    received.push(Received { client: index, bytes: 0..count });
                     self.count_read(index, count);
-                    self.io.input.received.push(Received { client: index, bytes: 0..count });
                     self.hand_on();
                     if is_drained {
                         return;
