@@ -283,9 +283,9 @@ pub enum Round {
 /// What becomes of a snapshot that another server sends.
 #[derive(Debug)]
 pub enum Plan {
-    /// It becomes the file of snapshots.
+    /// It is stored, and will be the file of snapshots.
     Store,
-    /// That file is loaded into this keyspace, which is empty.
+    /// What was stored becomes that file, and is loaded into this keyspace, which is empty.
     LoadStored(Keyspace),
     /// It is loaded into this keyspace as it comes.
     Load(Keyspace),
@@ -294,7 +294,7 @@ pub enum Plan {
 /// What has become of it.
 #[derive(Debug)]
 pub enum Arrived {
-    /// It is in its file.
+    /// It is stored, and has no name yet.
     Stored,
     /// It is loaded.
     Loaded(Box<Loaded>),

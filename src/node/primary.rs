@@ -168,7 +168,13 @@ impl Desk<'_> {
                 // Confirmations are asked for with what came before.
                 self.count_executed(session, &pending[..item.start], counted);
             }
+            let was_open = session.flags.contains(SessionFlags::MULTI);
             let executed = self.server.execute_of_stream(session, args, item.id, hashes, tick);
+            if !was_open && session.flags.contains(SessionFlags::MULTI) && *counted < item.start {
+                // What came before the transaction counts, whatever becomes of the transaction.
+                self.server.count_stream(&pending[*counted..item.start], session.db);
+                *counted = item.start;
+            }
             match executed {
                 Ok((Flow::Held, _)) => {
                     self.hold(session);
@@ -188,7 +194,7 @@ impl Desk<'_> {
             }
         }
         self.tools.batches.push(batch);
-        stop.or_else(|| self.end_batch(session, inflow, pending, at, ended))
+        stop.or_else(|| self.end_batch(session, inflow, pending, (at, counted), ended))
     }
 
     fn end_batch(
@@ -196,7 +202,7 @@ impl Desk<'_> {
         session: &mut Session,
         inflow: &mut Inflow,
         pending: &[u8],
-        at: &mut usize,
+        (at, counted): (&mut usize, &mut usize),
         ended: Ended,
     ) -> Option<Stop> {
         match ended {
@@ -209,6 +215,8 @@ impl Desk<'_> {
                     return Some(self.no_stream(session, ProtocolError::UnbalancedQuotes));
                 };
                 if !words.is_empty() {
+                    *at = start;
+                    self.count_executed(session, &pending[..start], counted);
                     let args: OwnedArgs = words.iter().collect();
                     match self.execute_owned(session, &args) {
                         Ok(Flow::Held) => return Some(Stop::Held),

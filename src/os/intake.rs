@@ -9,7 +9,7 @@ use super::new_file::NewFile;
 use super::{clock, memory};
 use crate::base::num;
 use crate::command::host::{Arrived, Intake, Plan, Sync};
-use crate::command::persist;
+use crate::command::persist::{self, Loaded};
 use crate::config::Config;
 use crate::persist::Progress;
 use crate::store::Keyspace;
@@ -47,9 +47,15 @@ struct Shared {
 #[derive(Debug)]
 struct Work {
     parts: Sender<Part>,
-    outcome: Receiver<Result<Arrived, String>>,
+    outcome: Receiver<Result<Outcome, String>>,
     shared: Arc<Shared>,
     thread: JoinHandle<()>,
+}
+
+/// What the thread brings.
+enum Outcome {
+    Stored(NewFile),
+    Loaded(Box<Loaded>),
 }
 
 /// Takes snapshots.
@@ -57,12 +63,15 @@ struct Work {
 pub struct SnapshotIntake {
     waker: Arc<Waker>,
     work: Option<Work>,
+    /// Complete, but without its name until it is loaded: a child of ours may still be about to give the name to
+    /// a snapshot of the old data.
+    stored: Option<NewFile>,
 }
 
 impl SnapshotIntake {
     /// `waker` ends the reactor's wait when there is something to tell.
     pub const fn new(waker: Arc<Waker>) -> Self {
-        Self { waker, work: None }
+        Self { waker, work: None, stored: None }
     }
 
     /// Whether more bytes may be given.
@@ -81,6 +90,7 @@ impl SnapshotIntake {
 
 impl Intake for SnapshotIntake {
     fn begin(&mut self, plan: Plan, config: &Config) -> Result<Arc<Progress>, String> {
+        let stored = self.stored.take();
         self.cancel();
         let progress = Arc::new(Progress::new());
         let shared = Arc::new(Shared::default());
@@ -94,10 +104,10 @@ impl Intake for SnapshotIntake {
         let work = move || {
             // Kept for a crash report; without one the thread still does its work.
             let _stack = AlternateStack::install();
-            let arrived = take(plan, incoming, &config, &noted);
+            let outcome = take(plan, stored, incoming, &config, &noted);
             memory::settle_thread();
             // Nobody waits for it any more if it was given up.
-            let _ = sender.send(arrived);
+            let _ = sender.send(outcome);
             // The reactor would find out by itself, a little later.
             let _ = waker.wake();
         };
@@ -131,10 +141,17 @@ impl Intake for SnapshotIntake {
             }
         };
         self.work = None;
-        Some(outcome)
+        Some(outcome.map(|outcome| match outcome {
+            Outcome::Stored(file) => {
+                self.stored = Some(file);
+                Arrived::Stored
+            }
+            Outcome::Loaded(loaded) => Arrived::Loaded(loaded),
+        }))
     }
 
     fn cancel(&mut self) {
+        self.stored = None;
         let Some(Work { parts, shared, thread, .. }) = self.work.take() else { return };
         shared.is_cancelled.store(true, Ordering::Relaxed);
         drop(parts);
@@ -220,22 +237,27 @@ impl Read for Stored<'_> {
 /// The thread's work.
 fn take(
     plan: Plan,
+    stored: Option<NewFile>,
     mut incoming: Incoming,
     config: &Config,
     progress: &Progress,
-) -> Result<Arrived, String> {
+) -> Result<Outcome, String> {
     let shared = Arc::clone(&incoming.shared);
     let sleep = |micros| pause(micros, &shared);
     let loading = Loading { config, progress, sleep: &sleep };
     match plan {
-        Plan::Store => store(&mut incoming, config).map(|()| Arrived::Stored),
+        Plan::Store => store(&mut incoming, config).map(Outcome::Stored),
         // However many bytes the primary says there are, they have to come first.
         Plan::Load(keyspace) => loading.load(&mut incoming, keyspace, None),
-        Plan::LoadStored(keyspace) => loading.load_stored(&incoming, keyspace),
+        Plan::LoadStored(keyspace) => {
+            let file = stored.ok_or("No snapshot was received")?;
+            file.commit().map_err(|error| error.to_string())?;
+            loading.load_stored(&incoming, keyspace)
+        }
     }
 }
 
-fn store(incoming: &mut Incoming, config: &Config) -> Result<(), String> {
+fn store(incoming: &mut Incoming, config: &Config) -> Result<NewFile, String> {
     let path = config.dbfilename.as_path();
     let seconds = clock::unix_ms() / 1000;
     let temporary = format!("temp-{seconds}.{}.rdb", std::process::id());
@@ -248,9 +270,9 @@ fn store(incoming: &mut Incoming, config: &Config) -> Result<(), String> {
             }
             file.write_all(bytes)?;
         }
-        file.commit()
+        Ok(file)
     };
-    let stored: io::Result<()> = stored();
+    let stored: io::Result<NewFile> = stored();
     stored.map_err(|error| {
         format!("Write error or short write writing to the MASTER <-> REPLICA sync file: {error}")
     })
@@ -264,7 +286,7 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    fn load_stored(&self, incoming: &Incoming, keyspace: Keyspace) -> Result<Arrived, String> {
+    fn load_stored(&self, incoming: &Incoming, keyspace: Keyspace) -> Result<Outcome, String> {
         let config = self.config;
         let path = config.dbfilename.as_path();
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
@@ -285,14 +307,14 @@ impl Loading<'_> {
         input: R,
         mut keyspace: Keyspace,
         bytes: Option<u64>,
-    ) -> Result<Arrived, String> {
+    ) -> Result<Outcome, String> {
         let started = Instant::now();
         keyspace.set_now(num::i64_clamped(clock::unix_ms()));
         let Self { config, progress, sleep } = self;
         let loaded = persist::load_received(input, keyspace, bytes, config, progress, sleep)?;
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!("DB loaded from the MASTER: {seconds:.3} seconds");
-        Ok(Arrived::Loaded(Box::new(loaded)))
+        Ok(Outcome::Loaded(Box::new(loaded)))
     }
 }
 

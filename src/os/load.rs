@@ -164,6 +164,8 @@ fn load_snapshot(
     let mut options = persist::load_options(config, &keyspace, snapshot.bytes, &pause);
     if config.replicaof.is_some() {
         options.expired = Expired::Keep; // the primary says what is gone
+    } else {
+        keyspace.removals.start(); // replicas may have what is left out
     }
     let loaded = rdb::load(snapshot.file, &mut keyspace, &options, progress)
         .map_err(|error| corrupt(config.dbfilename.as_path(), &error))?;

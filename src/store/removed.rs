@@ -72,9 +72,21 @@ impl Removals {
         self.log.drain(..)
     }
 
+    /// How many were not taken yet.
+    pub const fn len(&self) -> usize {
+        self.log.len()
+    }
+
+    /// Adds what was removed elsewhere, before anything that is removed from now on.
+    pub fn append(&mut self, mut earlier: Self) {
+        if self.is_wanted {
+            self.log.append(&mut earlier.log);
+        }
+    }
+
     /// Notes that a key's time had come.
     #[inline]
-    pub(super) fn expired(&mut self, db: usize, key: &[u8]) {
+    pub fn expired(&mut self, db: usize, key: &[u8]) {
         if self.is_wanted {
             self.log.push(Removed { db, key: key.into(), what: What::Key, why: Why::Expired });
         }
@@ -88,7 +100,7 @@ impl Removals {
     }
 
     /// Notes that the time of fields had come.
-    pub(super) fn expired_fields(&mut self, db: usize, key: &[u8], fields: Vec<Box<[u8]>>) {
+    pub fn expired_fields(&mut self, db: usize, key: &[u8], fields: Vec<Box<[u8]>>) {
         if self.is_wanted && !fields.is_empty() {
             let what = What::Fields(fields);
             self.log.push(Removed { db, key: key.into(), what, why: Why::Expired });

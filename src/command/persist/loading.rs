@@ -11,6 +11,10 @@ use crate::store::Keyspace;
 use bytes::Bytes;
 use std::sync::Arc;
 
+/// When so many keys were left out at the start because they had expired, replicas are not told of each: they
+/// are sent everything.
+const LEFT_OUT_MAX: usize = 100_000;
+
 /// A load in progress.
 #[derive(Debug)]
 pub struct Loading {
@@ -165,9 +169,7 @@ impl Server {
             Ok(loaded) => {
                 self.conditions.remove(Conditions::LOADING);
                 self.persistence.loading = None;
-                let origin = loaded.origin;
-                self.adopt(loaded);
-                self.adopt_origin(origin);
+                self.adopt_at_start(loaded);
                 self.follow_log();
                 self.host.announce_ready();
             }
@@ -177,6 +179,19 @@ impl Server {
                 tracing::warn!("{reason}");
                 self.stop(Shutdown { status: 1 });
             }
+        }
+    }
+
+    /// Takes over the data there are at the start. Replicas that go on with them still have what had expired
+    /// and was left out, so that they are told.
+    fn adopt_at_start(&mut self, mut loaded: Loaded) {
+        let left_out = std::mem::take(&mut loaded.keyspace.removals);
+        let origin = loaded.origin.filter(|_| left_out.len() < LEFT_OUT_MAX);
+        self.adopt(loaded);
+        self.adopt_origin(origin);
+        if origin.is_some() {
+            self.keyspace.removals.append(left_out);
+            self.record_removals();
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::state::random_id;
 use crate::base::num;
-use crate::command::persist::Target;
 use crate::command::server::Server;
 use crate::repl::{Replica, Stage};
 use crate::session::Session;
@@ -41,11 +40,10 @@ impl Server {
 
     /// Replicas that wait for a snapshot are sent line ends, so that they know that the primary is there.
     fn give_signs_of_life(&mut self) {
-        let is_relayed = self.persistence.child.is_some_and(|child| child.target == Target::Pipe);
         for replica in self.replication.replicas.iter() {
             let waits = match replica.stage {
                 Stage::WaitsForStart => true,
-                Stage::WaitsForEnd => !is_relayed,
+                Stage::WaitsForEnd => !self.replication.transfers.serves(replica.place),
                 Stage::Receives | Stage::Online => false,
             };
             if waits && let Some(mut session) = self.sessions.take(replica.place) {
@@ -64,11 +62,11 @@ impl Server {
     fn close_the_silent(&mut self) {
         let now_s = self.now.unix_s();
         let timeout_s = i64::from(self.config.repl_timeout);
-        let is_relayed = self.persistence.child.is_some_and(|child| child.target == Target::Pipe);
+        let transfers = &self.replication.transfers;
         let why = |replica: &Replica| match replica.stage {
             Stage::Online => (replica.lag_s(now_s) > timeout_s).then_some("streaming sync"),
             Stage::Receives => (now_s - replica.took_at_s > timeout_s).then_some("full sync"),
-            Stage::WaitsForEnd if is_relayed => {
+            Stage::WaitsForEnd if transfers.serves(replica.place) => {
                 (now_s - replica.took_at_s > timeout_s).then_some("full sync")
             }
             Stage::WaitsForEnd | Stage::WaitsForStart => None,

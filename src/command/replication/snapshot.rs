@@ -140,7 +140,11 @@ impl Server {
     /// A snapshot's file is complete, or will not be: replicas that waited for it are sent it, or closed.
     pub(in crate::command) fn snapshot_for_replicas_ended(&mut self, end: ChildEnd) {
         self.replication.has_news = true; // others may wait for one of their own
-        let waits = |replica: &&Replica| replica.stage == Stage::WaitsForEnd;
+        let transfers = &self.replication.transfers;
+        // Those of an earlier snapshot may still be taking it from the relay.
+        let waits = |replica: &&Replica| {
+            replica.stage == Stage::WaitsForEnd && !transfers.serves(replica.place)
+        };
         let group: Vec<usize> =
             self.replication.replicas.iter().filter(waits).map(|replica| replica.place).collect();
         let path = self.config.dbfilename.clone();

@@ -76,6 +76,11 @@ impl Transfers {
         Some(self.list.swap_remove(at).1)
     }
 
+    /// Whether a replica is being sent a snapshot.
+    pub(super) fn serves(&self, place: usize) -> bool {
+        self.list.iter().any(|(at, _)| *at == place)
+    }
+
     fn relayed(&self) -> impl Iterator<Item = (usize, u64)> {
         self.list.iter().filter_map(|(place, source)| match source {
             Source::Relay(next) => Some((*place, *next)),

@@ -221,16 +221,25 @@ impl<'a, 'p, R: Read> File<'a, 'p, R> {
         let value = value::read(self.reader, code, &self.rules)?;
         let now_ms = self.keyspace.now_ms();
         let mut is_expired = attributes.expiry_ms.is_some_and(|at_ms| at_ms < now_ms);
+        // Others may have the same data, and have to be told what is left out.
+        let is_of_a_stream = self.loaded.aux.repl_id.is_some();
         let drops_expired = self.options.expired == Expired::Drop;
         match value {
             None => self.note_empty(),
             Some(mut value) => {
                 if drops_expired && let NewValue::Payload(Heap::Hash(hash)) = &mut value {
-                    self.loaded.expired_fields += expire(hash, now_ms);
+                    let names = expire(hash, now_ms);
+                    self.loaded.expired_fields += num::u64_of(names.len());
                     is_expired |= hash.is_empty();
+                    if !is_expired && is_of_a_stream {
+                        self.keyspace.removals.expired_fields(self.pending.db(), &self.key, names);
+                    }
                 }
                 if is_expired && drops_expired {
                     self.loaded.expired += 1;
+                    if is_of_a_stream {
+                        self.keyspace.removals.expired(self.pending.db(), &self.key);
+                    }
                 } else {
                     let access =
                         self.keyspace.policy().restored(attributes.idle_s, attributes.frequency);
@@ -279,10 +288,11 @@ impl<'a, 'p, R: Read> File<'a, 'p, R> {
     }
 }
 
-/// Removes the fields that have expired; gives how many.
-fn expire(hash: &mut Hash, now_ms: i64) -> u64 {
-    match hash.as_ref().next_expiry() {
-        Some(at_ms) if at_ms <= now_ms => num::u64_of(hash.expire(now_ms, usize::MAX, |_| ())),
-        Some(_) | None => 0,
+/// Removes the fields that have expired; gives their names.
+fn expire(hash: &mut Hash, now_ms: i64) -> Vec<Box<[u8]>> {
+    let mut names = Vec::new();
+    if hash.as_ref().next_expiry().is_some_and(|at_ms| at_ms <= now_ms) {
+        hash.expire(now_ms, usize::MAX, |name| names.push(name.into()));
     }
+    names
 }

@@ -1,0 +1,375 @@
+//! A simulated machine: a disk that outlives the server, children and loads that take their time.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnelian::command::host::{
+    AppendOnlyFile, Arrived, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts,
+    Forked, Host, Intake, MemoryUse, NewFile, Plan, Relocations, Write,
+};
+use carnelian::command::persist::{self, Loaded, Origin};
+use carnelian::config::{Config, Trigger};
+use carnelian::ds::relocate::{Nothing, Relocator};
+use carnelian::persist::Progress;
+use carnelian::persist::rdb;
+use carnelian::store::Keyspace;
+
+use crate::rng::Rng;
+
+/// The snapshot's file.
+const DUMP: &str = "dump.rdb";
+/// A child, or a load, takes between so many milliseconds.
+const WORK_MS: (usize, usize) = (5, 3000);
+
+/// Files; what was not forced to disk when the power went is not there.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl Disk {
+    fn read(&self, path: &Path) -> Option<&Vec<u8>> {
+        self.files.get(path)
+    }
+}
+
+/// Work that is done at some time.
+#[derive(Debug)]
+struct Later<T> {
+    at_ms: u64,
+    result: T,
+}
+
+#[derive(Debug)]
+struct Child {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+/// What a child writes little by little.
+#[derive(Debug)]
+struct Pipe {
+    begun_ms: u64,
+    done_ms: u64,
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl Pipe {
+    /// Takes what the child has written by now.
+    fn read(&mut self, now_ms: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.bytes.len();
+        let (elapsed, whole) = (now_ms - self.begun_ms, self.done_ms - self.begun_ms);
+        let share = num_of(elapsed.min(whole)) * len / num_of(whole).max(1);
+        let written = if elapsed >= whole { len } else { share };
+        if self.read == written && written < len {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let count = (written - self.read).min(buffer.len());
+        buffer[..count].copy_from_slice(&self.bytes[self.read..self.read + count]);
+        self.read += count;
+        Ok(count)
+    }
+}
+
+fn num_of(millis: u64) -> usize {
+    usize::try_from(millis).expect("a run is short")
+}
+
+/// The machine of one server.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    facts: Facts,
+    disk: Rc<RefCell<Disk>>,
+    /// Milliseconds, set by who lets time pass.
+    clock: Rc<Cell<u64>>,
+    child: Option<Later<Child>>,
+    pipe: Option<Pipe>,
+    progress: Progress,
+    loader: Loader,
+    /// What the server finds when it starts.
+    loaded: Option<Result<Loaded, String>>,
+    relocator: Nothing,
+    rng: Rng,
+}
+
+impl Machine {
+    pub(crate) fn new(disk: Rc<RefCell<Disk>>, clock: Rc<Cell<u64>>, mut rng: Rng) -> Machine {
+        let run_id = (0..40).map(|_| char::from(b"0123456789abcdef"[rng.below(16)])).collect();
+        let loader = Loader {
+            disk: Rc::clone(&disk),
+            clock: Rc::clone(&clock),
+            rng: Rng::new(rng.next(), 1),
+            config: Config::default(),
+            received: Vec::new(),
+            stored: None,
+            plan: None,
+            result: None,
+        };
+        Machine {
+            facts: Facts { run_id, ..Facts::default() },
+            disk,
+            clock,
+            child: None,
+            pipe: None,
+            progress: Progress::new(),
+            loader,
+            loaded: None,
+            relocator: Nothing::default(),
+            rng,
+        }
+    }
+
+    /// Begins to load what the disk holds; how many bytes, if there is something.
+    pub(crate) fn begin_load(&mut self, keyspace: Keyspace, config: &Config) -> Option<u64> {
+        let disk = self.disk.borrow();
+        let bytes = disk.read(Path::new(DUMP))?;
+        self.loaded = Some(load_own(bytes, keyspace, config));
+        u64::try_from(bytes.len()).ok()
+    }
+
+    fn done_at_ms(&mut self) -> u64 {
+        done_at_ms(&self.clock, &mut self.rng)
+    }
+}
+
+fn done_at_ms(clock: &Cell<u64>, rng: &mut Rng) -> u64 {
+    let (least, most) = WORK_MS;
+    clock.get() + u64::try_from(rng.between(least, most)).expect("small")
+}
+
+/// Loads what a server finds when it starts.
+fn load_own(bytes: &[u8], mut keyspace: Keyspace, config: &Config) -> Result<Loaded, String> {
+    let len = u64::try_from(bytes.len()).expect("memory is bounded");
+    let mut options = persist::load_options(config, &keyspace, len, &|_| ());
+    if config.replicaof.is_some() {
+        options.expired = rdb::Expired::Keep;
+    } else {
+        keyspace.removals.start();
+    }
+    let loaded = rdb::load(bytes, &mut keyspace, &options, &Progress::new());
+    let loaded = loaded.map_err(|error| error.to_string())?;
+    let origin = Origin::of(&loaded.aux);
+    let rdb::Loaded { libraries, keys, expired, .. } = loaded;
+    Ok(Loaded { keyspace, libraries, keys, expired, origin })
+}
+
+/// Loads what a primary has sent.
+fn load_received(bytes: &[u8], keyspace: Keyspace, config: &Config) -> Result<Arrived, String> {
+    let len = u64::try_from(bytes.len()).ok();
+    let loaded =
+        persist::load_received(bytes, keyspace, len, config, &Progress::new(), &|_| ())?;
+    Ok(Arrived::Loaded(Box::new(loaded)))
+}
+
+/// Takes snapshots that primaries send.
+#[derive(Debug)]
+struct Loader {
+    disk: Rc<RefCell<Disk>>,
+    clock: Rc<Cell<u64>>,
+    rng: Rng,
+    config: Config,
+    received: Vec<u8>,
+    /// A snapshot that is complete and has no name yet.
+    stored: Option<Vec<u8>>,
+    plan: Option<Plan>,
+    result: Option<Later<Result<Arrived, String>>>,
+}
+
+impl Intake for Loader {
+    fn begin(&mut self, plan: Plan, config: &Config) -> Result<Arc<Progress>, String> {
+        let stored = self.stored.take();
+        self.cancel();
+        self.config = config.clone();
+        if let Plan::LoadStored(keyspace) = plan {
+            let bytes = stored.ok_or("there is no snapshot")?;
+            let result = load_received(&bytes, keyspace, config);
+            self.disk.borrow_mut().files.insert(PathBuf::from(DUMP), bytes);
+            let at_ms = done_at_ms(&self.clock, &mut self.rng);
+            self.result = Some(Later { at_ms, result });
+        } else {
+            self.plan = Some(plan);
+        }
+        Ok(Arc::new(Progress::new()))
+    }
+
+    fn give(&mut self, bytes: &[u8]) {
+        self.received.extend_from_slice(bytes);
+    }
+
+    fn end(&mut self) {
+        let bytes = std::mem::take(&mut self.received);
+        let result = match self.plan.take() {
+            Some(Plan::Store) => {
+                self.stored = Some(bytes);
+                Ok(Arrived::Stored)
+            }
+            Some(Plan::Load(keyspace)) => {
+                load_received(&bytes, keyspace, &self.config)
+            }
+            Some(Plan::LoadStored(_)) | None => return,
+        };
+        self.result = Some(Later { at_ms: done_at_ms(&self.clock, &mut self.rng), result });
+    }
+
+    fn poll(&mut self, _: &Config) -> Option<Result<Arrived, String>> {
+        let now_ms = self.clock.get();
+        self.result.take_if(|later| later.at_ms <= now_ms).map(|later| later.result)
+    }
+
+    fn cancel(&mut self) {
+        self.received.clear();
+        self.stored = None;
+        self.plan = None;
+        self.result = None;
+    }
+}
+
+fn unsupported<T>() -> io::Result<T> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+impl Host for Machine {
+    fn memory(&mut self) -> MemoryUse {
+        MemoryUse { allocated: 1 << 20, active: 2 << 20, resident: 3 << 20, ..MemoryUse::default() }
+    }
+    fn allocated(&mut self) -> u64 {
+        1 << 20
+    }
+    fn cpu(&self) -> CpuUse {
+        CpuUse::default()
+    }
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+    fn apply(&mut self, _: Trigger, _: &Config) -> Result<(), String> {
+        Ok(())
+    }
+    fn read_file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        self.disk.borrow().read(path).cloned().ok_or(ErrorKind::NotFound.into())
+    }
+    fn replace_file(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.disk.borrow_mut().files.insert(path.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+    fn fill_random(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        buffer.copy_from_slice(&self.rng.bytes(buffer.len()));
+        Ok(())
+    }
+    fn open_file(&mut self, path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
+        let bytes = self.read_file(path)?;
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Ok((Box::new(Cursor::new(bytes)), len))
+    }
+    fn write_file(&mut self, file: NewFile<'_>, write: &mut Write<'_>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        write(&mut bytes, &self.progress)?;
+        self.replace_file(file.path, &bytes)
+    }
+    fn write_file_in_child(
+        &mut self,
+        _: ChildKind,
+        file: NewFile<'_>,
+        write: &mut Write<'_>,
+    ) -> io::Result<Forked> {
+        let mut bytes = Vec::new();
+        write(&mut bytes, &self.progress)?;
+        let child = Child { path: file.path.to_owned(), bytes };
+        self.child = Some(Later { at_ms: self.done_at_ms(), result: child });
+        Ok(Forked { pid: 1234, took_us: 5 })
+    }
+    fn remove_file(&mut self, path: &Path) -> io::Result<()> {
+        self.disk.borrow_mut().files.remove(path);
+        Ok(())
+    }
+    fn write_pipe_in_child(&mut self, write: &mut Write<'_>) -> io::Result<Forked> {
+        let mut bytes = Vec::new();
+        write(&mut bytes, &self.progress)?;
+        let at_ms = self.done_at_ms();
+        self.pipe = Some(Pipe { begun_ms: self.clock.get(), done_ms: at_ms, bytes, read: 0 });
+        self.child = Some(Later { at_ms, result: Child { path: PathBuf::new(), bytes: Vec::new() } });
+        Ok(Forked { pid: 1234, took_us: 5 })
+    }
+    fn read_pipe(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(pipe) = &mut self.pipe else { return Ok(0) };
+        pipe.read(self.clock.get(), buffer)
+    }
+    fn close_pipe(&mut self) {
+        self.pipe = None;
+    }
+    fn child_progress(&self) -> ChildProgress {
+        ChildProgress { keys: self.progress.keys(), ..ChildProgress::default() }
+    }
+    fn take_child_end(&mut self) -> Option<ChildEnd> {
+        let now_ms = self.clock.get();
+        let Child { path, bytes } = self.child.take_if(|child| child.at_ms <= now_ms)?.result;
+        if !path.as_os_str().is_empty() {
+            self.disk.borrow_mut().files.insert(path, bytes);
+        }
+        Some(ChildEnd::Done)
+    }
+    fn stop_child(&mut self) {
+        self.child = None;
+        self.pipe = None;
+    }
+    fn intake(&mut self) -> Option<&mut dyn Intake> {
+        Some(&mut self.loader)
+    }
+    fn forget_signal(&mut self) {}
+    fn announce_ready(&mut self) {}
+    fn load_log(&mut self, _: Keyspace, _: &Config) -> Result<Loaded, String> {
+        Err("there is none".to_owned())
+    }
+    fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {
+        None
+    }
+    fn append_only_file_mut(&mut self) -> Option<&mut dyn AppendOnlyFile> {
+        None
+    }
+    fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
+        self.loaded.take()
+    }
+    fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {
+        drop(garbage);
+    }
+    fn drops_pending(&self) -> u64 {
+        0
+    }
+    fn sleeper(&self) -> fn(Duration) {
+        |_| ()
+    }
+    fn relocator(&mut self) -> &mut dyn Relocator {
+        &mut self.relocator
+    }
+    fn relocations(&self) -> Relocations {
+        Relocations::default()
+    }
+    fn purge_memory(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+    fn allocator_number(&mut self, _: &str, _: Option<i64>) -> io::Result<i64> {
+        unsupported()
+    }
+    fn allocator_text(&mut self, _: &str, _: Option<&str>) -> io::Result<Option<String>> {
+        unsupported()
+    }
+    fn allocator_report(&mut self) -> String {
+        String::new()
+    }
+    fn crash(&mut self, _: Crash) {}
+    fn utc_offset_s(&self, _: i64) -> i32 {
+        0
+    }
+    fn collation(&self) -> Collation {
+        Collation::Bytes
+    }
+    fn put_collation_key(&self, text: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(text);
+    }
+}
