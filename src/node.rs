@@ -13,6 +13,8 @@ mod cut_tests;
 mod members;
 mod primary;
 #[cfg(test)]
+mod primary_tests;
+#[cfg(test)]
 mod stream_tests;
 mod timers;
 mod waits;

@@ -6,9 +6,10 @@
 
 use super::context::{Context, KeyHashes};
 use super::dispatch::{self, Flow};
+use super::following::AtOnce;
 use super::host::{
     AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
-    Host, MemoryUse, NewFile, Relocations, Write,
+    Host, Intake, MemoryUse, NewFile, Relocations, Write,
 };
 use super::persist::Loaded;
 use super::server::{Now, Server};
@@ -52,6 +53,8 @@ pub(crate) struct FakeHost {
     pub(crate) relocator: Everything,
     /// What [`Host::allocated`] says next, the last of it from then on; without any 1 MiB.
     pub(crate) uses: VecDeque<u64>,
+    /// Takes snapshots of primaries.
+    pub(crate) intake: AtOnce,
     /// What a load has brought.
     pub(crate) loaded: Option<Result<Loaded, String>>,
     /// The changes it was asked to put into effect.
@@ -59,6 +62,9 @@ pub(crate) struct FakeHost {
 }
 
 impl Host for FakeHost {
+    fn intake(&mut self) -> Option<&mut dyn Intake> {
+        Some(&mut self.intake)
+    }
     fn memory(&mut self) -> MemoryUse {
         MemoryUse {
             used: 1 << 20,

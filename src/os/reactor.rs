@@ -639,21 +639,6 @@ impl Service<'_> {
         }
     }
 
-    /// Notes that a client's socket has room again for what was not sent.
-    #[inline]
-    fn queue_unsent(&mut self, index: usize) {
-        let server = &mut *self.node.server;
-        let Some(session) = server.sessions.get_mut(index) else { return };
-        let has_more = !session.output.is_empty() || session.flags.contains(SessionFlags::REPLICA);
-        if has_more && !session.is_queued_for_write {
-            session.active_at_s = self.io.woken.unix_s(); // it has read something
-            session.is_queued_for_write = true;
-            server.writable.push(index);
-        } else if session.flags.contains(SessionFlags::PRIMARY) {
-            self.node.link_connected(index);
-        }
-    }
-
     /// Writes the replies of all clients that have some, and closes those that are to be closed.
     fn flush(&mut self) {
         self.node.server.commit();

@@ -1,8 +1,9 @@
-//! The connection to the primary of a replica.
+//! The connection to the primary of a replica, and sockets that have become writable, as its does first.
 
 use super::{Input, READ_BYTES, Reactor, Received, Service, own};
 use crate::os::dial::Dialled;
 use crate::os::errno;
+use crate::session::SessionFlags;
 use std::os::fd::AsRawFd;
 
 /// Reads from the primary in one turn.
@@ -34,6 +35,21 @@ impl Service<'_> {
             && let Some(index) = self.io.primary_unread.take()
         {
             self.queue_unread(index);
+        }
+    }
+
+    /// Notes that a client's socket has room again for what was not sent.
+    #[inline]
+    pub(super) fn queue_unsent(&mut self, index: usize) {
+        let server = &mut *self.node.server;
+        let Some(session) = server.sessions.get_mut(index) else { return };
+        let has_more = !session.output.is_empty() || session.flags.contains(SessionFlags::REPLICA);
+        if has_more && !session.is_queued_for_write {
+            session.active_at_s = self.io.woken.unix_s(); // it has read something
+            session.is_queued_for_write = true;
+            server.writable.push(index);
+        } else if session.flags.contains(SessionFlags::PRIMARY) {
+            self.node.link_connected(index);
         }
     }
 
