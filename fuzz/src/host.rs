@@ -2,8 +2,8 @@
 
 use carnelian::command::following::AtOnce;
 use carnelian::command::host::{
-    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
-    Host, Intake, MemoryUse, NewFile, Relocations, Write,
+    AppendOnlyFile, CertificateFacts, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash,
+    Facts, Forked, Host, Intake, MemoryUse, NewFile, Relocations, Write,
 };
 use carnelian::command::persist::Loaded;
 use carnelian::config::{Config, Trigger};
@@ -86,6 +86,9 @@ impl Host for FlakyHost {
         &self.facts
     }
 
+    fn certificates(&self) -> CertificateFacts {
+        CertificateFacts::default()
+    }
     fn apply(&mut self, _: Trigger, _: &Config) -> Result<(), String> {
         self.check().map_err(|error| error.to_string())
     }

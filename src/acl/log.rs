@@ -22,6 +22,8 @@ pub enum Reason {
     Channel,
     /// A database.
     Database,
+    /// A certificate that names no user.
+    TlsCertificate,
 }
 
 impl Reason {
@@ -34,6 +36,7 @@ impl Reason {
             Self::Auth => "auth",
             Self::Channel => "channel",
             Self::Database => "database",
+            Self::TlsCertificate => "tls-cert",
         }
     }
 }

@@ -251,7 +251,7 @@ impl<A: Arguments + ?Sized> Line<'_, A> {
 /// The error of a command line that is refused.
 fn refused(commands: &CommandTable, id: CommandId, denied: Denied) -> Error {
     match denied.reason {
-        Reason::Command | Reason::Auth => Error::new(format!(
+        Reason::Command | Reason::Auth | Reason::TlsCertificate => Error::new(format!(
             "NOPERM this user has no permissions to run the '{}' command",
             commands.get(id).full_name
         )),
@@ -268,7 +268,9 @@ fn refused(commands: &CommandTable, id: CommandId, denied: Denied) -> Error {
 /// The error of a queued command that meanwhile is refused.
 fn refused_now(denied: Denied) -> Error {
     let reason = match denied.reason {
-        Reason::Command | Reason::Auth => "no permission to execute the command or subcommand",
+        Reason::Command | Reason::Auth | Reason::TlsCertificate => {
+            "no permission to execute the command or subcommand"
+        }
         Reason::Key => "no permission to touch the specified keys",
         Reason::Channel => "no permission to access one of the channels used as arguments",
         Reason::Database => "no permission",
@@ -282,7 +284,7 @@ fn refused_now(denied: Denied) -> Error {
 /// The error of a command that a script may not call for its user.
 fn refused_to_script(denied: Denied) -> Error {
     Error::fixed(match denied.reason {
-        Reason::Command | Reason::Auth => {
+        Reason::Command | Reason::Auth | Reason::TlsCertificate => {
             "ERR The user executing the script can't run this command or subcommand"
         }
         Reason::Key => {
@@ -391,6 +393,7 @@ impl Server {
             Reason::Channel => &mut self.stats.acl_denied_channels,
             Reason::Auth => &mut self.stats.acl_denied_auth,
             Reason::Database => &mut self.stats.acl_denied_databases,
+            Reason::TlsCertificate => &mut self.stats.acl_denied_certificates,
         } += 1;
         let client = self.client_line(session).into_bytes().into();
         let len_max = num::usize_of(self.config.acllog_max_len);

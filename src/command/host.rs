@@ -99,6 +99,26 @@ pub struct Facts {
     pub multiplexing: &'static str,
 }
 
+/// What is told of a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateFact {
+    /// Its number, in hexadecimal digits.
+    pub serial: String,
+    /// Until when it is valid, Unix seconds.
+    pub expires_at_s: i64,
+}
+
+/// The certificates in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// The server's own.
+    pub server: Option<CertificateFact>,
+    /// That for connections which the server opens, if it is another.
+    pub client: Option<CertificateFact>,
+    /// The authority whose certificate expires first.
+    pub authority: Option<CertificateFact>,
+}
+
 /// How DEBUG makes the process end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crash {
@@ -338,6 +358,10 @@ pub trait Host: Debug {
     fn cpu(&self) -> CpuUse;
     /// What does not change.
     fn facts(&self) -> &Facts;
+    /// The certificates in use.
+    fn certificates(&self) -> CertificateFacts;
+    /// Looks after them: files that have changed, certificates that expire.
+    fn look_after_certificates(&mut self, _config: &Config, _now: Now) {}
     /// Makes a changed directive take effect outside: listeners, log, limits.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! A machine on which nothing happens: for a server that only executes a log.
 
 use super::host::{
-    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
-    Host, MemoryUse, NewFile, Relocations, Write,
+    AppendOnlyFile, CertificateFacts, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash,
+    Facts, Forked, Host, MemoryUse, NewFile, Relocations, Write,
 };
 use super::persist::Loaded;
 use crate::config::{Config, Trigger};
@@ -37,6 +37,9 @@ impl Host for QuietHost {
     }
     fn facts(&self) -> &Facts {
         &self.facts
+    }
+    fn certificates(&self) -> CertificateFacts {
+        CertificateFacts::default()
     }
     fn apply(&mut self, _trigger: Trigger, _config: &Config) -> Result<(), String> {
         Err("the server is loading".to_owned())

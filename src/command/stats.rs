@@ -80,6 +80,10 @@ pub struct Stats {
     pub acl_denied_channels: u64,
     /// Commands refused for a database.
     pub acl_denied_databases: u64,
+    /// Certificates that named no user.
+    pub acl_denied_certificates: u64,
+    /// TLS connections that did not come to be.
+    pub failed_handshakes: u64,
     /// Turns of the reactor, and microseconds spent in them.
     pub turns: u64,
     /// See `turns`.

@@ -8,8 +8,8 @@ use super::context::{Context, KeyHashes};
 use super::dispatch::{self, Flow};
 use super::following::AtOnce;
 use super::host::{
-    AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts, Forked,
-    Host, Intake, MemoryUse, NewFile, Relocations, Write,
+    AppendOnlyFile, CertificateFacts, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash,
+    Facts, Forked, Host, Intake, MemoryUse, NewFile, Relocations, Write,
 };
 use super::persist::Loaded;
 use super::server::{Now, Server};
@@ -86,6 +86,9 @@ impl Host for FakeHost {
     }
     fn facts(&self) -> &Facts {
         &self.facts
+    }
+    fn certificates(&self) -> CertificateFacts {
+        CertificateFacts::default()
     }
     fn apply(&mut self, trigger: Trigger, _config: &Config) -> Result<(), String> {
         self.applied.borrow_mut().push(trigger);

@@ -90,6 +90,8 @@ pub enum Trigger {
     Replicas,
     /// Forget keys that clients track if there are more than the new limit.
     TrackingLimit,
+    /// Read certificates and keys, and use them for connections from now on.
+    Tls,
 }
 
 /// Whether a directive does anything in this version.
@@ -122,8 +124,6 @@ pub enum Capability {
     Snapshots,
     /// SORT.
     Sorting,
-    /// TLS.
-    Tls,
 }
 
 impl Capability {
@@ -139,7 +139,6 @@ impl Capability {
             Capability::Sets => "sets",
             Capability::Snapshots => "snapshots",
             Capability::Sorting => "SORT",
-            Capability::Tls => "TLS",
         }
     }
 }
@@ -158,6 +157,9 @@ bitflags! {
         const NOT_WHILE_LOADING = 1 << 3;
         /// For files and the command line; CONFIG does not know it.
         const FILE_ONLY = 1 << 4;
+        /// It names something outside, which may have changed: CONFIG SET to the same value counts as a
+        /// change.
+        const VOLATILE = 1 << 5;
     }
 }
 

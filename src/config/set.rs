@@ -145,6 +145,9 @@ impl Config {
         for Assignment { directive, name, value } in assignments {
             match directive.set_from_config_set(&mut next, value) {
                 Ok(Effect::Changed) => changes.0.push(directive),
+                Ok(Effect::Same) if directive.traits.contains(Traits::VOLATILE) => {
+                    changes.0.push(directive);
+                }
                 Ok(Effect::Same) => {}
                 Err(reason) => return Err(SetError::Refused { name: Text::from(name), reason }),
             }
@@ -322,10 +325,10 @@ mod tests {
     #[test]
     fn values_that_do_nothing_are_noted() {
         let mut config = Config::default();
-        let changes = set(&mut config, &[("tls-replication", "yes"), ("hz", "9")], LOCAL).unwrap();
+        let changes = set(&mut config, &[("bind-source-addr", "::1"), ("hz", "9")], LOCAL).unwrap();
         assert_eq!(
             changes.notes(&config),
-            ["tls-replication has no effect in this version, which is without TLS"]
+            ["bind-source-addr has no effect in this version, which is without replication"]
         );
     }
 }

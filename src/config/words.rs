@@ -204,6 +204,16 @@ words! {
         /// One that is shown must be valid.
         "optional" Optional,
     }
+
+    /// `tls-auth-clients-user`: what of a client's certificate names its user.
+    TlsClientUser {
+        /// Nothing.
+        "off" Off,
+        /// The common name of its subject.
+        "CN" CommonName,
+        /// An alternative name that is a URI.
+        "URI" Uri,
+    }
 }
 
 #[cfg(test)]

@@ -158,6 +158,7 @@ impl Server {
         self.stats.input_rate.sample(self.stats.input_bytes, at_ms);
         self.stats.output_rate.sample(self.stats.output_bytes, at_ms);
         self.stats.turn_rate.sample(self.stats.turns, at_ms);
+        self.host.look_after_certificates(&self.config, now);
         let allocated = self.host.allocated();
         self.stats.peak_memory_bytes = self.stats.peak_memory_bytes.max(allocated);
     }

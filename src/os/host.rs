@@ -5,7 +5,7 @@ use super::aof::AppendLog;
 use super::child::{self, Children, Reporter};
 use super::defrag::Defragmenter;
 use super::intake::SnapshotIntake;
-use super::listen::Listener;
+use super::listen::{Listener, Transport};
 use super::load::{self, Load, Outcome};
 use super::memory::{self, BackgroundPurge, Control};
 use super::new_file::NewFile;
@@ -15,14 +15,16 @@ use super::reclaim::Reclaimer;
 use super::supervise::{Notice, Supervisor};
 use super::sysinfo::{self, CpuScope};
 use super::title::{ProcessTitle, TitleFields};
+use super::tls::Keeper;
 use super::{crash, errno, listen, locale, log, options, random, rlimit, signal, title, watchdog};
 use crate::base::num;
 use crate::command::host::{
-    self, AppendOnlyFile, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts,
-    Forked, Host, MemoryUse, Relocations, Sync,
+    self, AppendOnlyFile, CertificateFacts, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse,
+    Crash, Facts, Forked, Host, MemoryUse, Relocations, Sync,
 };
 use crate::command::persist::Loaded;
 use crate::command::replication::Role;
+use crate::command::server::Now;
 use crate::config::{Config, Trigger};
 use crate::ds::relocate::Relocator;
 use crate::persist::Progress;
@@ -45,6 +47,7 @@ pub struct Machine {
     facts: Facts,
     registry: Registry,
     listeners: Listeners,
+    tls: Keeper,
     reclaimer: Reclaimer,
     defragmenter: Defragmenter,
     oom: OomAdjuster,
@@ -76,6 +79,8 @@ pub struct Parts {
     pub registry: Registry,
     /// The listening sockets.
     pub listeners: Listeners,
+    /// What TLS connections are made with.
+    pub tls: Keeper,
     /// The process's title, if it can be changed.
     pub title: Option<ProcessTitle>,
     /// Who started the process.
@@ -96,6 +101,7 @@ impl Machine {
             facts: parts.facts,
             registry: parts.registry,
             listeners: parts.listeners,
+            tls: parts.tls,
             reclaimer: Reclaimer::start()?,
             defragmenter: Defragmenter::default(),
             oom: OomAdjuster::new(),
@@ -137,10 +143,10 @@ impl Machine {
         let called = shown.called().to_owned();
         let fields = TitleFields {
             title: &called,
-            listen_addr: &title::listen_address(&hosts, config.port, 0, &unixsocket),
+            listen_addr: &title::listen_address(&hosts, config.port, config.tls_port, &unixsocket),
             server_mode: "",
             port: config.port,
-            tls_port: 0,
+            tls_port: config.tls_port,
             unixsocket: &unixsocket,
             config_file: &self.facts.config_file,
         };
@@ -156,33 +162,60 @@ impl Machine {
         }
     }
 
+    /// Reads certificates and keys.
+    fn adopt_certificates(&mut self, config: &Config) -> Result<(), String> {
+        self.tls.adopt(config).map_err(|reason| {
+            tracing::warn!("Failed to configure TLS: {reason}");
+            "Unable to update TLS configuration. Check server logs.".to_owned()
+        })
+    }
+
     /// Listens on the addresses of `config` instead of those before; if that fails, on those again.
     fn move_listeners(&mut self, config: &Config) -> Result<(), String> {
-        if config.port == self.listening.port {
-            self.move_addresses(config)?;
-        } else {
-            self.move_port(config)?;
+        self.move_transport(config, Transport::Tcp)?;
+        if let Err(reason) = self.move_transport(config, Transport::Tls) {
+            let before = self.listening.clone();
+            self.listening = config.clone();
+            if let Err(reason) = self.move_transport(&before, Transport::Tcp) {
+                tracing::warn!("Cannot listen as before: {reason}");
+            }
+            self.listening = before;
+            return Err(reason);
         }
         self.listening = config.clone();
         Ok(())
     }
 
+    fn move_transport(&mut self, config: &Config, transport: Transport) -> Result<(), String> {
+        let port = |config: &Config| match transport {
+            Transport::Tcp => config.port,
+            Transport::Tls => config.tls_port,
+            Transport::Unix => 0,
+        };
+        if port(config) != port(&self.listening) {
+            self.move_port(config, transport)
+        } else if config.bind == self.listening.bind {
+            Ok(())
+        } else {
+            self.move_addresses(config, transport)
+        }
+    }
+
     /// Another port: the old listeners stay until the new ones are open.
-    fn move_port(&mut self, config: &Config) -> Result<(), String> {
-        let opened = listen::listen_tcp(&options::listen(config))
+    fn move_port(&mut self, config: &Config, transport: Transport) -> Result<(), String> {
+        let opened = open_listeners(config, transport)
             .map_err(|_| "Unable to listen on this port. Check server logs.")?;
-        self.replace_tcp_listeners(opened)
+        self.replace_listeners(transport, opened)
     }
 
     /// Other addresses on the same port: two sockets cannot listen there at once.
-    fn move_addresses(&mut self, config: &Config) -> Result<(), String> {
-        self.replace_tcp_listeners(Vec::new())?;
-        match listen::listen_tcp(&options::listen(config)) {
-            Ok(opened) => self.replace_tcp_listeners(opened),
+    fn move_addresses(&mut self, config: &Config, transport: Transport) -> Result<(), String> {
+        self.replace_listeners(transport, Vec::new())?;
+        match open_listeners(config, transport) {
+            Ok(opened) => self.replace_listeners(transport, opened),
             Err(_) => {
-                let old = listen::listen_tcp(&options::listen(&self.listening));
-                match old {
-                    Ok(reopened) => self.replace_tcp_listeners(reopened)?,
+                match open_listeners(&self.listening, transport) {
+                    Ok(reopened) => self.replace_listeners(transport, reopened)?,
                     Err(reason) => tracing::warn!("Cannot listen as before: {reason}"),
                 }
                 Err("Failed to bind to specified addresses.".to_owned())
@@ -190,21 +223,34 @@ impl Machine {
         }
     }
 
-    /// Closes the TCP listeners and takes others instead. Tokens are positions, so that all are
-    /// registered anew.
-    fn replace_tcp_listeners(&mut self, others: Vec<Listener>) -> Result<(), String> {
+    /// Closes the listeners of a transport and takes others instead. Tokens are positions, so that all
+    /// are registered anew.
+    fn replace_listeners(
+        &mut self,
+        transport: Transport,
+        others: Vec<Listener>,
+    ) -> Result<(), String> {
         let mut listeners = self.listeners.borrow_mut();
         for listener in listeners.iter_mut() {
             // One that was never registered has nothing to take back.
             let _ = listener.deregister(&self.registry);
         }
-        listeners.retain(Listener::is_unix);
+        listeners.retain(|listener| listener.transport != transport);
         listeners.extend(others);
         for (index, listener) in listeners.iter_mut().enumerate() {
             let token = reactor::listener_token(index);
             listener.register(&self.registry, token).map_err(|error| errno::text(&error))?;
         }
         Ok(())
+    }
+}
+
+fn open_listeners(config: &Config, transport: Transport) -> Result<Vec<Listener>, String> {
+    let options = options::listen(config);
+    match transport {
+        Transport::Tcp => listen::listen_tcp(&options),
+        Transport::Tls => listen::listen_tls(&options),
+        Transport::Unix => Ok(Vec::new()),
     }
 }
 
@@ -267,9 +313,21 @@ impl Host for Machine {
         &self.facts
     }
 
+    fn certificates(&self) -> CertificateFacts {
+        self.tls.facts()
+    }
+
+    fn look_after_certificates(&mut self, config: &Config, now: Now) {
+        self.tls.look(config, now);
+    }
+
     fn apply(&mut self, trigger: Trigger, config: &Config) -> Result<(), String> {
         match trigger {
+            Trigger::Tls => self.adopt_certificates(config)?,
             Trigger::ListenPorts => {
+                if config.tls_port != self.listening.tls_port {
+                    self.adopt_certificates(config)?;
+                }
                 self.move_listeners(config)?;
                 self.set_title(config);
             }
@@ -420,7 +478,7 @@ impl Host for Machine {
     }
 
     fn announce_ready(&mut self) {
-        let kind = |listener: &Listener| if listener.is_unix() { "unix" } else { "tcp" };
+        let kind = |listener: &Listener| listener.transport.name();
         let mut kinds: Vec<&str> = self.listeners.borrow().iter().map(kind).collect();
         kinds.dedup(); // one line for all addresses
         for kind in kinds {

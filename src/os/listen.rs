@@ -25,12 +25,37 @@ pub struct ListenOptions<'a> {
     pub bind: &'a [BindAddress],
     /// TCP port; 0 for none.
     pub port: u16,
+    /// TCP port for TLS; 0 for none.
+    pub tls_port: u16,
     /// Length of the queue of connections not accepted yet.
     pub backlog: i32,
     /// Path of the Unix socket; empty for none.
     pub unix_path: &'a Path,
     /// Its permissions; 0 leaves them to the umask.
     pub unix_mode: u32,
+}
+
+/// What is spoken on a listening socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Bare TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// A Unix socket.
+    Unix,
+}
+
+impl Transport {
+    /// Its name in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Unix => "unix",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -43,6 +68,8 @@ enum Socketed {
 #[derive(Debug)]
 pub struct Listener {
     socket: Socketed,
+    /// What is spoken there.
+    pub transport: Transport,
     /// Whether connections may wait that were not accepted when it last became readable.
     pub has_more: bool,
 }
@@ -53,6 +80,7 @@ pub struct Listener {
 /// A sentence for the log.
 pub fn listen_all(options: &ListenOptions<'_>) -> Result<Vec<Listener>, String> {
     let mut listeners = listen_tcp(options)?;
+    listeners.extend(listen_tls(options)?);
     if !options.unix_path.as_os_str().is_empty() {
         let listener = listen_unix(options.unix_path, options.unix_mode, options.backlog).map_err(
             |error| format!("Failed opening Unix socket: bind: {}", errno::text(&error)),
@@ -62,20 +90,36 @@ pub fn listen_all(options: &ListenOptions<'_>) -> Result<Vec<Listener>, String> 
     Ok(listeners)
 }
 
-/// Opens the TCP listening sockets only.
+/// Opens the listening sockets of `port` only.
 ///
 /// # Errors
 /// A sentence for the log.
 pub fn listen_tcp(options: &ListenOptions<'_>) -> Result<Vec<Listener>, String> {
+    listen_port(options, options.port, Transport::Tcp)
+}
+
+/// Opens the listening sockets of `tls_port` only.
+///
+/// # Errors
+/// A sentence for the log.
+pub fn listen_tls(options: &ListenOptions<'_>) -> Result<Vec<Listener>, String> {
+    listen_port(options, options.tls_port, Transport::Tls)
+}
+
+fn listen_port(
+    options: &ListenOptions<'_>,
+    port: u16,
+    transport: Transport,
+) -> Result<Vec<Listener>, String> {
     let mut listeners = Vec::new();
-    if options.port == 0 {
+    if port == 0 {
         return Ok(listeners);
     }
     for address in options.bind {
-        match listen_on(address, options.port, options.backlog) {
-            Ok(listener) => listeners.push(listener),
+        match listen_on(address, port, options.backlog) {
+            Ok(listener) => listeners.push(Listener { transport, ..listener }),
             Err(error) => {
-                let (host, port) = (&address.host, options.port);
+                let host = &address.host;
                 let text = format!(
                     "Could not create server TCP listening socket {host}:{port}: bind: {}",
                     errno::text(&error)
@@ -95,7 +139,8 @@ pub fn listen_tcp(options: &ListenOptions<'_>) -> Result<Vec<Listener>, String> 
                     tracing::debug!("{text}");
                 } else {
                     tracing::warn!("Warning: {text}");
-                    return Err(format!("Failed listening on port {port} (tcp), aborting."));
+                    let name = transport.name();
+                    return Err(format!("Failed listening on port {port} ({name}), aborting."));
                 }
             }
         }
@@ -137,7 +182,7 @@ fn listen_at(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     let socket = Socketed::Tcp(TcpListener::from_std(socket.into()));
-    Ok(Listener { socket, has_more: false })
+    Ok(Listener { socket, transport: Transport::Tcp, has_more: false })
 }
 
 fn listen_unix(path: &Path, mode: u32, backlog: i32) -> io::Result<Listener> {
@@ -154,7 +199,8 @@ fn listen_unix(path: &Path, mode: u32, backlog: i32) -> io::Result<Listener> {
         return Err(error);
     }
     let listener = UnixListener::from_std(socket.into());
-    Ok(Listener { socket: Socketed::Unix(listener, path.to_owned()), has_more: false })
+    let socket = Socketed::Unix(listener, path.to_owned());
+    Ok(Listener { socket, transport: Transport::Unix, has_more: false })
 }
 
 impl Listener {
@@ -199,11 +245,6 @@ impl Listener {
                 Ok((Stream::Unix(stream), end.clone(), end))
             }
         }
-    }
-
-    /// Whether it is the Unix socket.
-    pub const fn is_unix(&self) -> bool {
-        matches!(self.socket, Socketed::Unix(..))
     }
 
     /// Lets nobody connect any more, while the socket stays open.

@@ -38,4 +38,5 @@ pub mod stream;
 pub mod supervise;
 pub mod sysinfo;
 pub mod title;
+pub mod tls;
 pub mod watchdog;

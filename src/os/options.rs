@@ -67,7 +67,7 @@ pub const fn oom(config: &Config) -> (OomMode, OomScores) {
 
 /// Where to listen for Prometheus.
 pub fn metrics(config: &Config) -> ListenOptions<'_> {
-    ListenOptions { port: config.metrics_port, ..listen(config) }
+    ListenOptions { port: config.metrics_port, tls_port: 0, ..listen(config) }
 }
 
 /// What to listen on.
@@ -75,6 +75,7 @@ pub fn listen(config: &Config) -> ListenOptions<'_> {
     ListenOptions {
         bind: &config.bind,
         port: config.port,
+        tls_port: config.tls_port,
         backlog: i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX),
         unix_path: config.unixsocket.as_path(),
         unix_mode: config.unixsocketperm,

@@ -6,6 +6,7 @@
 
 mod accept;
 mod bystander;
+mod greetings;
 mod outgoing;
 mod replica;
 
@@ -15,17 +16,18 @@ use super::errno;
 use super::linger::{self, Lingerers, Registered};
 use super::listen::Listener;
 use super::metrics::{self, Metrics, World};
-use super::stream::Stream;
-use super::watchdog;
+use super::tls::wire::Wire;
+use super::{tls, watchdog};
 use crate::base::num;
 use crate::command::server::Now;
 use crate::node::{Desk, Node, Received};
 use crate::resp::parse;
 use crate::session::{Closing, SessionFlags};
 use accept::Supply;
+use greetings::Greetings;
 use mio::{Events, Poll, Token, Waker};
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -44,8 +46,6 @@ const CLIENTS_GATHERED_MAX: usize = 64;
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
 /// Bytes written to one client in one turn, so that a long value does not hold up the others.
 const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
-/// Pieces of output handed to the kernel at once.
-const PIECES_MAX: usize = 64;
 /// Reads from one client in one turn while a large argument is collected.
 const LARGE_READS_PER_TURN: usize = 16;
 /// Events taken from the kernel at once.
@@ -70,7 +70,7 @@ pub type Listeners = Rc<RefCell<Vec<Listener>>>;
 
 #[derive(Debug)]
 struct Connection {
-    stream: Stream,
+    wire: Wire,
     /// Tells this connection's events from those of one that had the same place before.
     generation: usize,
     /// Whether it is listed in [`Reactor::unread`].
@@ -80,6 +80,12 @@ struct Connection {
     has_ended: bool,
     /// Whether its end was read.
     is_exhausted: bool,
+}
+
+impl Connection {
+    const fn new(wire: Wire, generation: usize) -> Self {
+        Self { wire, generation, is_unread: false, has_ended: false, is_exhausted: false }
+    }
 }
 
 /// The event loop.
@@ -137,6 +143,10 @@ struct Io {
     dialler: Dialler,
     /// The primary, whose socket is to be read when there is room for what it holds.
     primary_unread: Option<usize>,
+    /// What TLS connections are made with.
+    tls: tls::Shared,
+    /// TLS connections that are no clients yet.
+    greetings: Greetings,
     /// The time when the last wait ended, and the tick at that time.
     woken: Now,
     /// See `woken`.
@@ -203,7 +213,13 @@ pub fn now() -> Now {
 
 impl Reactor {
     /// A loop around a node. The listeners are registered already.
-    pub fn new(poll: Poll, node: Node, listeners: Listeners, waker: Arc<Waker>) -> Self {
+    pub fn new(
+        poll: Poll,
+        node: Node,
+        listeners: Listeners,
+        tls: tls::Shared,
+        waker: Arc<Waker>,
+    ) -> Self {
         let io = Io {
             poll,
             listeners,
@@ -217,6 +233,8 @@ impl Reactor {
             supply: Supply::default(),
             dialler: Dialler::new(waker),
             primary_unread: None,
+            tls,
+            greetings: Greetings::default(),
             woken: now(),
             woken_tick: clock::ticks(),
             resync_at_ns: 0,
@@ -324,6 +342,14 @@ impl Reactor {
 }
 
 impl Io {
+    /// Gives a client its connection.
+    fn connect(&mut self, index: usize, connection: Connection) {
+        if self.connections.len() <= index {
+            self.connections.resize_with(index + 1, || None);
+        }
+        self.connections[index] = Some(connection);
+    }
+
     /// Asks the system for the time.
     fn read_clocks(&mut self) {
         self.woken = now();
@@ -354,6 +380,7 @@ impl Service<'_> {
             io.metrics.expire(now_ms);
         }
         self.accept_waiting();
+        self.greet_strangers();
     }
 
     /// Takes no more connections: a client that sees its own end finds that there is no server.
@@ -370,7 +397,12 @@ impl Service<'_> {
         }
         let now_ms = self.io.woken.mono_ms();
         let scrape_ms = self.io.metrics.deadline_ms().map(|at_ms| at_ms.saturating_sub(now_ms));
-        let others = [self.accept_wait_ms(now_ms), self.io.lingerers.wait_ms(now_ms), scrape_ms];
+        let others = [
+            self.accept_wait_ms(now_ms),
+            self.io.greetings.wait_ms(now_ms),
+            self.io.lingerers.wait_ms(now_ms),
+            scrape_ms,
+        ];
         Duration::from_millis(others.into_iter().flatten().fold(node_wait_ms, u64::min))
     }
 
@@ -388,6 +420,8 @@ impl Service<'_> {
                     self.serve_scrape(token);
                 } else if token.0 >= TOKEN_SPECIAL_MIN {
                     self.mark_acceptable(token);
+                } else if Greetings::owns(token) {
+                    self.io.greetings.mark(event);
                 } else {
                     self.io.lingerers.mark_readable(token);
                 }
@@ -465,7 +499,7 @@ impl Service<'_> {
         let start = received.last().map_or(0, |last| last.bytes.end);
         let from = start + tail.len();
         buffer[start..from].copy_from_slice(&tail);
-        match connection.stream.read(&mut buffer[from..from + READ_BYTES]) {
+        match connection.wire.read(&mut buffer[from..from + READ_BYTES]) {
             Ok(0) => {
                 self.hand_on(); // what others sent before
                 self.end_of_input(index);
@@ -474,7 +508,7 @@ impl Service<'_> {
                 let end = from + count;
                 received.push(Received { client: index, bytes: start..end });
                 let is_enough = end > GATHERED_BYTES_MAX || received.len() == CLIENTS_GATHERED_MAX;
-                if count == READ_BYTES || connection.has_ended {
+                if !connection.wire.is_drained(count, READ_BYTES) || connection.has_ended {
                     self.queue_unread(index);
                 }
                 self.count_read(index, count);
@@ -573,10 +607,11 @@ impl Service<'_> {
             }
             let Some(assembly) = &mut session.assembly else { break };
             let Some((target, room)) = assembly.target() else { break };
-            match connection.stream.read_into_spare(target, room) {
+            match connection.wire.read_into_spare(target, room) {
                 Ok(0) => return self.end_of_input(index),
                 Ok(count) => {
-                    let is_drained = count < room && !connection.has_ended;
+                    let is_drained =
+                        connection.wire.is_drained(count, room) && !connection.has_ended;
                     assembly.filled();
                     self.count_read(index, count);
                     let now = self.io.now();
@@ -596,11 +631,11 @@ impl Service<'_> {
         let io = &mut **self.io;
         let Some(Some(connection)) = io.connections.get_mut(index) else { return };
         let Input { buffer, received } = own(&mut io.input);
-        match connection.stream.read(&mut buffer[..READ_BYTES]) {
+        match connection.wire.read(&mut buffer[..READ_BYTES]) {
             Ok(0) => self.end_of_input(index),
             Ok(count) => {
                 received.push(Received { client: index, bytes: 0..count });
-                if count == READ_BYTES || connection.has_ended {
+                if !connection.wire.is_drained(count, READ_BYTES) || connection.has_ended {
                     self.queue_unread(index);
                 }
                 self.count_read(index, count);
@@ -718,7 +753,7 @@ impl Service<'_> {
                 io.unwritten.push(index);
                 break;
             }
-            match write_some(&mut connection.stream, &session.output) {
+            match connection.wire.write_output(&session.output, WRITE_BYTES_PER_TURN) {
                 Ok(count) => {
                     written += count;
                     session.output.advance(count);
@@ -749,6 +784,9 @@ impl Service<'_> {
             tracing::debug!("Reading from or writing to client: {}", errno::text(error));
         }
         if let Some(connection) = self.io.connections.get_mut(index) {
+            if let Some(open) = connection {
+                open.wire.say_goodbye();
+            }
             *connection = None; // closing the descriptor also removes it from the poll
         }
         self.node.disconnected(index);
@@ -762,7 +800,7 @@ impl Service<'_> {
         if let Some(connection) = connection.filter(|connection| !connection.is_exhausted) {
             let io = &mut **self.io;
             let (registry, now_ms) = (io.poll.registry(), io.woken.mono_ms());
-            io.lingerers.add(connection.stream, Registered::Yes, registry, now_ms);
+            io.lingerers.add(connection.wire.into_stream(), Registered::Yes, registry, now_ms);
         }
     }
 }
@@ -772,26 +810,4 @@ impl Service<'_> {
 fn own(input: &mut Rc<Input>) -> &mut Input {
     Rc::get_mut(input)
         .expect("it is shared only while it is handed on, and then another one is in its place")
-}
-
-fn write_some(stream: &mut Stream, output: &crate::resp::Output) -> io::Result<usize> {
-    let mut pieces = output.pieces().filter(|piece| !piece.is_empty());
-    let Some(first) = pieces.next() else { return Ok(0) };
-    let first = &first[..first.len().min(WRITE_BYTES_PER_TURN)];
-    let Some(second) = pieces.next() else { return stream.write(first) };
-    if first.len() == WRITE_BYTES_PER_TURN {
-        return stream.write(first);
-    }
-    let mut slices = Vec::with_capacity(PIECES_MAX);
-    let mut room = WRITE_BYTES_PER_TURN - first.len();
-    slices.push(IoSlice::new(first));
-    for piece in std::iter::once(second).chain(pieces) {
-        if room == 0 || slices.len() == PIECES_MAX {
-            break;
-        }
-        let piece = &piece[..piece.len().min(room)];
-        room -= piece.len();
-        slices.push(IoSlice::new(piece));
-    }
-    stream.write_vectored(&slices)
 }

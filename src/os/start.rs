@@ -12,6 +12,7 @@ use super::reactor::{self, Reactor, Turn};
 use super::signal::{ShutdownSignal, Signals};
 use super::supervise::{Notice, Supervisor};
 use super::title::ProcessTitle;
+use super::tls::{self, Keeper};
 use super::{
     banner, clock, config_file, errno, listen, memory, options, random, rlimit, sysinfo, watchdog,
 };
@@ -261,6 +262,8 @@ fn build(
     listeners: &reactor::Listeners,
 ) -> Result<Reactor, StartError> {
     let config = &loaded.config;
+    let contexts = tls::Shared::default();
+    let certificates = read_certificates(config, &contexts)?;
     let poll = Poll::new()?;
     let opened = listen::listen_all(&options::listen(config));
     listeners.replace(opened.map_err(|reason| refused(&reason))?);
@@ -296,9 +299,16 @@ fn build(
     let Surroundings { facts, title, supervisor } = surroundings;
     let registry = poll.registry().try_clone()?;
     let intake = SnapshotIntake::new(Arc::clone(&waker));
-    let listeners_shared = Rc::clone(listeners);
-    let parts =
-        Parts { facts, registry, listeners: listeners_shared, title, supervisor, load, intake };
+    let parts = Parts {
+        facts,
+        registry,
+        listeners: Rc::clone(listeners),
+        tls: certificates,
+        title,
+        supervisor,
+        load,
+        intake,
+    };
     let machine = Machine::new(parts, config)?;
     let now = reactor::now();
     let rng = Rng::seeded(fourth);
@@ -309,12 +319,20 @@ fn build(
     rename_commands(&mut server, loaded)?;
     load_users(&mut server)?;
     warn_if_open(&server);
-    let mut reactor = Reactor::new(poll, Node::new(server), Rc::clone(listeners), waker);
+    let listeners = Rc::clone(listeners);
+    let mut reactor = Reactor::new(poll, Node::new(server), listeners, contexts, waker);
     if config.metrics_port != 0 {
         let opened = listen::listen_tcp(&options::metrics(config));
         reactor.serve_metrics(opened.map_err(|reason| refused(&reason))?)?;
     }
     Ok(reactor)
+}
+
+fn read_certificates(config: &Config, contexts: &tls::Shared) -> Result<Keeper, StartError> {
+    let mut keeper = Keeper::new(Rc::clone(contexts));
+    let adopted = keeper.adopt(config);
+    adopted.map_err(|reason| refused(&format!("Failed to configure TLS: {reason}")))?;
+    Ok(keeper)
 }
 
 fn facts(
@@ -360,8 +378,8 @@ fn warn_if_open(server: &Server) {
         host == "localhost"
             || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
     };
-    let is_reachable =
-        config.port != 0 && (config.bind.is_empty() || !config.bind.iter().all(is_loopback));
+    let is_reachable = (config.port != 0 || config.tls_port != 0)
+        && (config.bind.is_empty() || !config.bind.iter().all(is_loopback));
     if is_reachable && !config.protected_mode && server.users.is_open() {
         tracing::warn!(
             "WARNING: Redis does not require authentication and is not protected by network \

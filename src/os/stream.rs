@@ -87,6 +87,18 @@ impl Stream {
         }
     }
 
+    /// As [`Stream::register`], of a socket that is registered already; what is there by then is told.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    pub fn rename(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        match self {
+            Self::Tcp(stream) => stream.reregister(registry, token, interest),
+            Self::Unix(stream) => stream.reregister(registry, token, interest),
+        }
+    }
+
     /// Ends one or both halves of the connection.
     ///
     /// # Errors

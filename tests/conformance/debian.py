@@ -49,6 +49,11 @@ def programs():
     return os.path.join(cached("programs", unpack_programs), "bin")
 
 
+def tcl_tls():
+    """The folder of Tcl's TLS package; fetched on first use."""
+    return glob.glob(cached("tcl-tls", unpack_tcl_tls) + "/usr/lib/tcltk/*/tcltls*")[0]
+
+
 def cached(name, unpack):
     """CACHE/name, made by `unpack(apt, part)` in a scratch folder and moved into place whole."""
     path, part = os.path.join(CACHE, name), os.path.join(CACHE, "part")
@@ -92,6 +97,14 @@ def unpack_programs(apt, part, path):
             f.write(f'#!/bin/bash\nexport LD_LIBRARY_PATH="{path}/lib"\n'
                     f'exec -a "$0" "{path}/lib/{name}" "$@"\n')
         os.chmod(f"{whole}/bin/{name}", 0o755)
+    os.rename(whole, path)
+
+
+def unpack_tcl_tls(apt, part, path):
+    run([*apt, "download", "tcl-tls"], part)
+    whole = os.path.join(part, "whole")
+    for package in glob.glob(part + "/*.deb"):
+        run(["dpkg-deb", "-x", package, whole], part)
     os.rename(whole, path)
 
 

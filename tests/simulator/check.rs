@@ -43,7 +43,8 @@ impl Checker {
         let others = || sites.iter().filter(|site| site.place() != sent.place);
         let holders = others().filter(|site| site.holds(number)).count();
         // Who was thrown into disorder since may have had it.
-        let unsure = others().filter(|site| !site.holds(number) && site.was_disturbed_since(sent.at));
+        let unsure =
+            others().filter(|site| !site.holds(number) && site.was_disturbed_since(sent.at));
         let most = i64::try_from(holders + unsure.count()).expect("few sites");
         if confirmed.replicas > most {
             self.note(format!(

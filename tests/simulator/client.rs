@@ -74,7 +74,11 @@ impl Client {
     }
 
     /// What it sends next.
-    pub(crate) fn speak(&mut self, rng: &mut Rng, next_token: &mut u64) -> (Vec<u8>, Option<Token>) {
+    pub(crate) fn speak(
+        &mut self,
+        rng: &mut Rng,
+        next_token: &mut u64,
+    ) -> (Vec<u8>, Option<Token>) {
         let mut bytes = Vec::new();
         let commands = workload::commands(rng);
         for command in &commands {

@@ -163,8 +163,7 @@ fn load_own(bytes: &[u8], mut keyspace: Keyspace, config: &Config) -> Result<Loa
 /// Loads what a primary has sent.
 fn load_received(bytes: &[u8], keyspace: Keyspace, config: &Config) -> Result<Arrived, String> {
     let len = u64::try_from(bytes.len()).ok();
-    let loaded =
-        persist::load_received(bytes, keyspace, len, config, &Progress::new(), &|_| ())?;
+    let loaded = persist::load_received(bytes, keyspace, len, config, &Progress::new(), &|_| ())?;
     Ok(Arrived::Loaded(Box::new(loaded)))
 }
 
@@ -210,9 +209,7 @@ impl Intake for Loader {
                 self.stored = Some(bytes);
                 Ok(Arrived::Stored)
             }
-            Some(Plan::Load(keyspace)) => {
-                load_received(&bytes, keyspace, &self.config)
-            }
+            Some(Plan::Load(keyspace)) => load_received(&bytes, keyspace, &self.config),
             Some(Plan::LoadStored(_)) | None => return,
         };
         self.result = Some(Later { at_ms: done_at_ms(&self.clock, &mut self.rng), result });
@@ -293,7 +290,8 @@ impl Host for Machine {
         write(&mut bytes, &self.progress)?;
         let at_ms = self.done_at_ms();
         self.pipe = Some(Pipe { begun_ms: self.clock.get(), done_ms: at_ms, bytes, read: 0 });
-        self.child = Some(Later { at_ms, result: Child { path: PathBuf::new(), bytes: Vec::new() } });
+        self.child =
+            Some(Later { at_ms, result: Child { path: PathBuf::new(), bytes: Vec::new() } });
         Ok(Forked { pid: 1234, took_us: 5 })
     }
     fn read_pipe(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -100,7 +100,9 @@ fn find_canary(options: &Options) -> bool {
     }
     let found = (1..=CANARY_SEEDS).find_map(|seed| Some((seed, run(seed, &options).err()?)));
     match &found {
-        Some((seed, wrong)) => println!("simulator: the planted bug is found by seed {seed}: {wrong}"),
+        Some((seed, wrong)) => {
+            println!("simulator: the planted bug is found by seed {seed}: {wrong}")
+        }
         None => println!("simulator: the planted bug was NOT found in {CANARY_SEEDS} seeds"),
     }
     found.is_some()

@@ -125,7 +125,12 @@ impl Network {
     }
 
     /// What has arrived of what a side sent, bytes perhaps not whole; `Err` says when to ask again.
-    pub(crate) fn arrive(&mut self, link: Link, side: Side, now: u64) -> Result<Piece, Option<u64>> {
+    pub(crate) fn arrive(
+        &mut self,
+        link: Link,
+        side: Side,
+        now: u64,
+    ) -> Result<Piece, Option<u64>> {
         let connection = self.connections.get_mut(&link).ok_or(None)?;
         let [from, to] = connection.places;
         let healed = self.partitions.get(&(from.min(to), from.max(to))).copied().unwrap_or(0);
@@ -202,7 +207,8 @@ impl Network {
         let mut found = Vec::new();
         for (link, connection) in &self.connections {
             let sides = 0..2;
-            found.extend(sides.filter(|&side| connection.places[side] == place).map(|s| (*link, s)));
+            found
+                .extend(sides.filter(|&side| connection.places[side] == place).map(|s| (*link, s)));
         }
         found
     }

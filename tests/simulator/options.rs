@@ -71,7 +71,9 @@ fn command() -> Command {
     let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
     let harness_flag = |name: &'static str| flag(name).hide(true).help("for `cargo test`");
     Command::new("simulator")
-        .about("Servers on a simulated network with simulated disks: crashes, partitions, failovers")
+        .about(
+            "Servers on a simulated network with simulated disks: crashes, partitions, failovers",
+        )
         .args([
             number("seed").help("The first seed [default: 1]"),
             number("seeds").help("How many seeds [default: as many as there is time for]"),

@@ -18,9 +18,7 @@ use carnelian::session::{Closing, Endpoint, SessionFlags};
 use carnelian::store::Keyspace;
 use carnelian::value::list::Direction;
 use carnelian::value::stream::StreamId;
-use carnelian::value::{
-    Entry, HashRef, ListRef, SetRef, SortedSetRef, Str, Stream,
-};
+use carnelian::value::{Entry, HashRef, ListRef, SetRef, SortedSetRef, Str, Stream};
 
 use crate::client::Token;
 use crate::machine::{Disk, Machine};
@@ -277,7 +275,11 @@ impl Site {
 
     /// Does what is due; what the server says, at most as much as there is room for, and after how many
     /// milliseconds there is more to do.
-    pub(crate) fn turn_over(&mut self, now: Now, room: &dyn Fn(usize) -> usize) -> (Vec<Said>, u64) {
+    pub(crate) fn turn_over(
+        &mut self,
+        now: Now,
+        room: &dyn Fn(usize) -> usize,
+    ) -> (Vec<Said>, u64) {
         self.turn += 1;
         self.clock.set(now.mono_ms());
         self.speaks(now);
@@ -469,7 +471,13 @@ fn elements(entry: &Entry) -> Vec<u8> {
 }
 
 /// Has a server write to one of its clients, as the reactor does.
-fn write(node: &mut Node, index: usize, room: usize, said: &mut Vec<Said>, unsent: &mut Vec<usize>) {
+fn write(
+    node: &mut Node,
+    index: usize,
+    room: usize,
+    said: &mut Vec<Said>,
+    unsent: &mut Vec<usize>,
+) {
     let server = &mut node.server;
     let mut left = room;
     let mut bytes = Vec::new();

@@ -212,7 +212,9 @@ impl World {
             (Piece::Opened, Party::Nobody) if side == 0 => self.knocked(link),
             (piece, Party::Client(client)) => self.client_hears(client, link, piece),
             (piece, Party::Server { place, index }) => self.server_hears(place, index, piece),
-            (piece, Party::Dialling { place, attempt }) => self.dialled(place, attempt, link, &piece),
+            (piece, Party::Dialling { place, attempt }) => {
+                self.dialled(place, attempt, link, &piece)
+            }
             (_, Party::Nobody) => {}
         }
         // Who sent it has room again.

@@ -53,7 +53,7 @@ fn dry_run(ctx: &mut Context<'_>) -> Outcome {
     };
     let object = at.map_or(full_name.as_bytes(), |index| line[index]);
     let verdict = match reason {
-        Reason::Command | Reason::Auth => {
+        Reason::Command | Reason::Auth | Reason::TlsCertificate => {
             about("This user has no permissions to run the '", object, "' command")
         }
         Reason::Key => about("This user has no permissions to access the '", object, "' key"),

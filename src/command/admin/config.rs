@@ -209,6 +209,7 @@ impl Server {
             | Trigger::Directory
             | Trigger::CrashLog
             | Trigger::Watchdog
+            | Trigger::Tls
             | Trigger::AllocatorThread => return self.host.apply(trigger, &self.config),
         }
         Ok(())

@@ -3,7 +3,7 @@
 use crate::acl::{self, DEFAULT_USER, Reason, Refusal, User};
 use crate::command::secrets::Secrets;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
-use crate::command::{Command, Context, Error, Outcome, Spec};
+use crate::command::{Command, Context, Error, Outcome, Server, Spec};
 use crate::resp::parse::Trust;
 use crate::session::SessionFlags;
 
@@ -77,6 +77,24 @@ pub(super) fn authenticate(ctx: &mut Context<'_>, name: &[u8], password: &[u8]) 
     let refusal = Refusal { reason: Reason::Auth, context, object, username: name };
     ctx.server.note_refusal(ctx.session, refusal);
     Err(WRONG_PASSWORD)
+}
+
+impl Server {
+    /// Makes a client that has just connected the first enabled user of these names, which its certificate
+    /// holds. If there is none it stays the default user, and that is noted.
+    pub fn log_in_as_one_of(&mut self, index: usize, names: &[String]) {
+        let Some(mut session) = self.sessions.take(index) else { return };
+        let users = names.iter().filter_map(|name| self.users.get(name.as_bytes()));
+        if let Some(user) = users.clone().find(|user| user.is_enabled()) {
+            session.become_user(user);
+            session.trust = Trust::Authenticated;
+        } else if let Some(username) = names.first().map(String::as_bytes) {
+            let context = acl::Context::Toplevel;
+            let reason = Reason::TlsCertificate;
+            self.note_refusal(&session, Refusal { reason, context, object: b"", username });
+        }
+        self.sessions.put(session);
+    }
 }
 
 #[cfg(test)]

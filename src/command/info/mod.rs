@@ -52,6 +52,7 @@ const SECTIONS: &[(&str, &str, Shown, Print)] = &[
     ("persistence", "Persistence", Shown::Default, sections::persistence),
     ("stats", "Stats", Shown::Default, sections::stats),
     ("replication", "Replication", Shown::Default, super::replication::section),
+    ("tls", "TLS", Shown::Default, sections::tls),
     ("cpu", "CPU", Shown::Default, sections::cpu),
     ("modules", "Modules", Shown::Default, sections::modules),
     ("commandstats", "Commandstats", Shown::All, sections::commandstats),

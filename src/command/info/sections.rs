@@ -33,7 +33,7 @@ pub(super) fn server(report: &mut Report<'_>) {
         ("process_id", &facts.pid),
         ("process_supervised", &facts.supervised),
         ("run_id", &facts.run_id),
-        ("tcp_port", &config.port),
+        ("tcp_port", &(if config.port == 0 { config.tls_port } else { config.port })),
         ("server_time_usec", &server.now.unix_us),
         ("uptime_in_seconds", &uptime_s),
         ("uptime_in_days", &(uptime_s / 86_400)),
@@ -50,7 +50,10 @@ pub(super) fn server(report: &mut Report<'_>) {
 fn listeners(report: &mut Report<'_>) {
     let config = &report.server.config;
     let mut count = 0;
-    if config.port != 0 && !config.bind.is_empty() {
+    for (name, port) in [("tcp", config.port), ("tls", config.tls_port)] {
+        if port == 0 || config.bind.is_empty() {
+            continue;
+        }
         let binds: String = config
             .bind
             .iter()
@@ -62,13 +65,29 @@ fn listeners(report: &mut Report<'_>) {
                 format!(",bind={dash}{}", address.host)
             })
             .collect();
-        report.field("listener0", format_args!("name=tcp{binds},port={}", config.port));
+        report.field(&format!("listener{count}"), format_args!("name={name}{binds},port={port}"));
         count += 1;
     }
     if !config.unixsocket.is_empty() {
         let name = format!("listener{count}");
         report.field(&name, format_args!("name=unix,bind={}", config.unixsocket));
     }
+}
+
+/// Valkey's section, and handshakes that failed.
+pub(super) fn tls(report: &mut Report<'_>) {
+    let facts = report.server.host.certificates();
+    let now_s = report.server.now.unix_s();
+    let named = [("server", facts.server), ("client", facts.client), ("ca", facts.authority)];
+    for (name, fact) in named {
+        let (serial, left_s) = match fact {
+            Some(fact) => (fact.serial, (fact.expires_at_s - now_s).max(0)),
+            None => ("none".to_owned(), 0),
+        };
+        report.field(&format!("tls_{name}_cert_serial"), serial);
+        report.field(&format!("tls_{name}_cert_expires_in_seconds"), left_s);
+    }
+    report.field("tls_failed_handshakes", report.server.stats.failed_handshakes);
 }
 
 pub(super) fn clients(report: &mut Report<'_>) {
@@ -327,6 +346,7 @@ pub(super) fn stats(report: &mut Report<'_>) {
         ("acl_access_denied_key", &stats.acl_denied_keys),
         ("acl_access_denied_channel", &stats.acl_denied_channels),
         ("acl_access_denied_db", &stats.acl_denied_databases),
+        ("acl_access_denied_tls_cert", &stats.acl_denied_certificates),
     ]);
 }
 

@@ -58,7 +58,7 @@ Network {
 
     /// TLS connections accepted in one turn of the event loop. Each costs a handshake.
     "max-new-tls-connections-per-cycle" max_new_tls_connections_per_cycle: u32 = 1,
-        integer(1, 1000), Free, Later(Tls);
+        integer(1, 1000), Free, Live;
 }
 
     } } };

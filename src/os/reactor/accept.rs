@@ -4,8 +4,9 @@ use super::{Connection, Service, client_token};
 use crate::base::num;
 use crate::os::errno;
 use crate::os::linger::Registered;
-use crate::os::listen::{self, Listener};
+use crate::os::listen::{self, Listener, Transport};
 use crate::os::stream::Stream;
+use crate::os::tls::wire::Wire;
 use crate::session::Endpoint;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
@@ -69,14 +70,23 @@ impl Service<'_> {
 
     fn accept_some(&mut self, now_ms: u64) {
         let listeners = Rc::clone(&self.io.listeners);
-        let most = self.node.server.config.max_new_connections_per_cycle;
+        let config = &self.node.server.config;
+        let (most_plain, most_tls) =
+            (config.max_new_connections_per_cycle, config.max_new_tls_connections_per_cycle);
         for listener in listeners.borrow_mut().iter_mut().filter(|listener| listener.has_more) {
+            let most = match listener.transport {
+                Transport::Tcp | Transport::Unix => most_plain,
+                Transport::Tls => most_tls,
+            };
             for _ in 0..most {
                 match ask(listener) {
                     Found::Connection(accepted) => {
                         self.io.supply = Supply::Enough;
                         let (stream, peer, local) = *accepted;
-                        self.accepted(stream, peer, local);
+                        match listener.transport {
+                            Transport::Tcp | Transport::Unix => self.accepted(stream, peer, local),
+                            Transport::Tls => self.accepted_for_tls(stream, peer, local),
+                        }
                     }
                     Found::Corpse => {}
                     Found::Nothing => {
@@ -108,12 +118,7 @@ impl Service<'_> {
             io.lingerers.add(stream, Registered::No, registry, now_ms);
             return;
         }
-        let keepalive_s = server.config.tcp_keepalive;
-        if keepalive_s > 0
-            && let Err(error) = listen::set_keepalive(&stream, keepalive_s)
-        {
-            tracing::debug!("Setting keepalive on client socket: {}", errno::text(&error));
-        }
+        self.keep_alive(&stream);
         tracing::debug!("Accepted {peer}");
         let index = self.node.connected(peer, local, stream.as_raw_fd());
         self.enlist(stream, index);
@@ -130,16 +135,29 @@ impl Service<'_> {
             self.node.disconnected(index);
             return;
         }
-        if self.io.connections.len() <= index {
-            self.io.connections.resize_with(index + 1, || None);
+        self.io.connect(index, Connection::new(Wire::plain(stream), generation));
+    }
+
+    /// One who has yet to show that it speaks TLS. If there are too many already it is turned away without
+    /// a word: one that it understands would cost a handshake.
+    fn accepted_for_tls(&mut self, stream: Stream, peer: Endpoint, local: Endpoint) {
+        let server = &mut *self.node.server;
+        let waiting = self.io.greetings.len();
+        if waiting + server.sessions.len() >= num::usize_of_u32(server.config.maxclients) {
+            server.stats.rejected_connections += 1;
+            return;
         }
-        let fresh = Connection {
-            stream,
-            generation,
-            is_unread: false,
-            has_ended: false,
-            is_exhausted: false,
-        };
-        self.io.connections[index] = Some(fresh);
+        self.keep_alive(&stream);
+        tracing::debug!("Accepted {peer}");
+        self.begin_greeting(stream, peer, local);
+    }
+
+    fn keep_alive(&self, stream: &Stream) {
+        let keepalive_s = self.node.server.config.tcp_keepalive;
+        if keepalive_s > 0
+            && let Err(error) = listen::set_keepalive(stream, keepalive_s)
+        {
+            tracing::debug!("Setting keepalive on client socket: {}", errno::text(&error));
+        }
     }
 }

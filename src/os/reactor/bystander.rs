@@ -89,6 +89,7 @@ impl Service<'_> {
                 io.unread.push(index);
             }
         }
+        io.greetings.mark_all();
         io.listeners.borrow_mut().iter_mut().for_each(|listener| listener.has_more = true);
     }
 
@@ -107,6 +108,7 @@ impl Service<'_> {
         }
         self.read_unread();
         self.accept_waiting();
+        self.greet_strangers();
         self.write_all();
     }
 

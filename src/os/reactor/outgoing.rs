@@ -79,10 +79,11 @@ impl Service<'_> {
             let io = &mut **self.io;
             let Some(Some(connection)) = io.connections.get_mut(index) else { return };
             let Input { buffer, received } = own(&mut io.input);
-            match connection.stream.read(&mut buffer[..READ_BYTES]) {
+            match connection.wire.read(&mut buffer[..READ_BYTES]) {
                 Ok(0) => return self.disconnect(index, None),
                 Ok(count) => {
-                    let is_drained = count < READ_BYTES && !connection.has_ended;
+                    let is_drained =
+                        connection.wire.is_drained(count, READ_BYTES) && !connection.has_ended;
                     received.push(Received { client: index, bytes: 0..count });
                     self.count_read(index, count);
                     self.hand_on();

@@ -1,9 +1,9 @@
 //! Writing to replicas: what they are told, then the stream or a snapshot, as it lies in the server's blocks.
 
-use super::{PIECES_MAX, Service, WRITE_BYTES_PER_TURN, write_some};
+use super::{Service, WRITE_BYTES_PER_TURN};
 use crate::base::num;
 use crate::session::Closing;
-use std::io::{ErrorKind, IoSlice};
+use std::io::ErrorKind;
 
 /// Why writing stopped.
 enum Stopped {
@@ -69,26 +69,18 @@ impl Service<'_> {
                 return Ok(Stopped::EnoughForNow);
             }
             let Some(session) = server.sessions.get_mut(index) else { return Ok(Stopped::Done) };
-            let is_told = session.output.is_empty();
+            // What was begun comes first: its rest may lie enciphered already.
+            let is_told = connection.wire.owes_pieces() || session.output.is_empty();
             let stays = session.closing == Closing::No;
             if is_told && !(stays && server.prepare_replica(index)) {
                 return Ok(Stopped::Done);
             }
             let wrote = if is_told {
-                let mut slices = Vec::with_capacity(PIECES_MAX);
-                let mut room = WRITE_BYTES_PER_TURN - written;
-                for piece in server.replica_pieces(index).take(PIECES_MAX) {
-                    let piece = &piece[..piece.len().min(room)];
-                    room -= piece.len();
-                    slices.push(IoSlice::new(piece));
-                    if room == 0 {
-                        break;
-                    }
-                }
-                connection.stream.write_vectored(&slices)
+                let room = WRITE_BYTES_PER_TURN - written;
+                connection.wire.write_pieces(server.replica_pieces(index), room)
             } else {
                 let Some(session) = server.sessions.get(index) else { return Ok(Stopped::Done) };
-                write_some(&mut connection.stream, &session.output)
+                connection.wire.write_output(&session.output, WRITE_BYTES_PER_TURN)
             };
             let count = match wrote {
                 Ok(count) => count,
