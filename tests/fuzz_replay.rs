@@ -5,6 +5,7 @@
 #[expect(unreachable_pub, reason = "it is a library of its own as well")]
 mod fuzz;
 
+use carnelian::base::rng::Rng;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +50,7 @@ macro_rules! replays {
     };
 }
 
-replays! { aof_load command config dict entry glob hash hll inline intset link listpack quicklist rax rdb_load resp resp_long restore skiplist stream }
+replays! { aof_load command config dict entry glob hash hll inline intset link listpack quicklist rax rdb_load resp resp_long restore script skiplist stream }
 
 #[test]
 fn the_canary_is_silent_without_a_fuzzer() {
@@ -66,5 +67,32 @@ fn only_targets_have_files() {
             let is_target = fuzz::TARGETS.iter().any(|(target, _)| name == *target);
             assert!(is_target || name == "canary", "{kind}/{}", name.display());
         }
+    }
+}
+
+/// Random scripts of one user beside those of another; `CARNELIAN_FUZZED_SCRIPTS` says how many.
+#[test]
+fn users_scripts_do_not_reach_each_other() {
+    const SCRIPTS_OF_A_WORLD: u64 = 2000;
+    const BYTES_OF_A_SCRIPT: usize = 400;
+    let number = |name: &str, default| {
+        let text = std::env::var(name).ok();
+        text.map_or(default, |text| text.parse().expect("a number"))
+    };
+    let scripts: u64 = number("CARNELIAN_FUZZED_SCRIPTS", 4000);
+    let first: u64 = number("CARNELIAN_FUZZED_FROM", 1);
+    let worlds = usize::try_from(scripts.div_ceil(SCRIPTS_OF_A_WORLD)).expect("few");
+    for seed in (first..).take(worlds) {
+        println!("seed {seed}");
+        fuzz::script::with_a_process_s_stack(|| {
+            let mut rng = Rng::seeded(seed);
+            let mut world = fuzz::script::World::new();
+            for _ in 0..SCRIPTS_OF_A_WORLD.min(scripts) {
+                let mut bytes = [0; BYTES_OF_A_SCRIPT];
+                rng.fill(&mut bytes);
+                world.attack(&mut fuzz::input::Input::new(&bytes));
+            }
+            world.take_stock();
+        });
     }
 }

@@ -18,6 +18,7 @@ mod open_loop;
 mod options;
 mod procfs;
 mod report;
+mod scripts;
 mod servers;
 mod snapshot;
 mod stats;
@@ -107,6 +108,10 @@ fn measure(options: &Options, servers: &[Server], section: Section) -> Result<St
         Section::Defragmentation => {
             let rows = tail::measure_defragmentation(options, servers)?;
             report::defragmentation(options, servers, &rows)
+        }
+        Section::Scripts => {
+            let rows = scripts::measure(options, servers)?;
+            report::scripts(options, servers, &rows)
         }
         Section::Watching => {
             let rows = watching::measure(options, servers)?;

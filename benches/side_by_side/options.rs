@@ -23,10 +23,11 @@ pub(crate) enum Section {
     Tail,
     Defragmentation,
     Watching,
+    Scripts,
 }
 
 impl Section {
-    pub(crate) const ALL: [Section; 11] = [
+    pub(crate) const ALL: [Section; 12] = [
         Section::Throughput,
         Section::Memory,
         Section::Latency,
@@ -38,6 +39,7 @@ impl Section {
         Section::Tail,
         Section::Defragmentation,
         Section::Watching,
+        Section::Scripts,
     ];
 
     /// The name on the command line and in the report's markers.
@@ -54,6 +56,7 @@ impl Section {
             Section::Tail => "tail",
             Section::Defragmentation => "defragmentation",
             Section::Watching => "watching",
+            Section::Scripts => "scripts",
         }
     }
 }
@@ -173,15 +176,15 @@ fn command() -> Command {
             names(
                 "sections",
                 "Of throughput,memory,latency,idle,snapshot,aof,messages,large,tail,defragmentation,\
-                 watching [default: all]",
+                 watching,scripts [default: all]",
             ),
             names("servers", "Of carnelian,redis,valkey [default: all]"),
             names("only", "Of the throughput table's rows [default: all]"),
             names("shapes", "Of the memory table's rows [default: all]"),
             names(
                 "cases",
-                "Rows of the tables of large values and of the tail that contain one of these \
-                 [default: all]",
+                "Rows of the tables of large values, of the tail and of scripts that contain one of \
+                 these [default: all]",
             ),
             names("depth", "Pipeline depths").default_value("1,16,64"),
             value("repeats", "5", "Rounds of the tables of throughput, AOF and large values"),

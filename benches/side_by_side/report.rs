@@ -10,7 +10,8 @@ use crate::options::{Options, Section};
 use crate::servers::{Kind, Server};
 use crate::stats::Samples;
 use crate::{
-    append_only, large, latency, memory, messages, open_loop, snapshot, tail, throughput, watching,
+    append_only, large, latency, memory, messages, open_loop, scripts, snapshot, tail, throughput,
+    watching,
 };
 
 const NO_VALUE: &str = "–";
@@ -47,6 +48,30 @@ pub(crate) fn throughput(
          Operations per second are what one core of `redis-benchmark` gets out of the server: \
          where the server is fast they measure the client.\n\n{}",
         options.server_core, options.keys, options.client_core, options.repeats, table.text
+    )
+}
+
+/// Renders the table of scripts.
+pub(crate) fn scripts(options: &Options, servers: &[Server], rows: &[scripts::Row]) -> String {
+    let mut columns = vec!["EVALSHA of".to_owned()];
+    columns.extend(servers.iter().map(|server| format!("{} µs/call", server.title)));
+    columns.extend(ratio_titles(servers));
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let cpu: Vec<Samples> = row.cells.iter().map(|cell| cell.cpu_us.clone()).collect();
+        let mut line = vec![row.script.title.to_owned()];
+        line.extend(cpu.iter().map(|samples| shown(samples, 3)));
+        line.extend(ratios(servers, &cpu));
+        table.line(&line);
+    }
+    format!(
+        "## Scripts\n\n\
+         Microseconds of server CPU for each call, at depth {} with 50 clients and {} random keys; else as \
+         above. Median of {} rounds.\n\n{}",
+        scripts::DEPTH,
+        options.keys,
+        options.repeats,
+        table.text
     )
 }
 

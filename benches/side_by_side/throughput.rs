@@ -124,19 +124,19 @@ fn prepare(
 }
 
 /// What `redis-benchmark` is to do.
-pub(crate) struct Load {
+pub(crate) struct Load<'a> {
     pub(crate) clients: u32,
     pub(crate) depth: u32,
     /// The range of the random keys.
     pub(crate) keys: u32,
     pub(crate) requests: u32,
-    pub(crate) command: Vec<&'static str>,
+    pub(crate) command: Vec<&'a str>,
 }
 
 /// Runs `redis-benchmark` once and adds a sample to the cell.
 pub(crate) fn run_once(
     options: &Options,
-    load: &Load,
+    load: &Load<'_>,
     daemon: &mut Daemon,
     cell: &mut Cell,
 ) -> Result<(), Failure> {

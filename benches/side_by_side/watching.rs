@@ -64,7 +64,7 @@ pub(crate) fn measure(options: &Options, servers: &[Server]) -> Result<Vec<Row>,
 /// Runs the load with these directives; its microseconds of CPU time for each GET.
 fn run_once(
     options: &Options,
-    load: &Load,
+    load: &Load<'_>,
     daemon: &mut Daemon,
     directives: &[(&str, &str)],
     cell: &mut Cell,

@@ -24,6 +24,7 @@ pub mod rax;
 pub mod rdb;
 pub mod reply;
 pub mod resp;
+pub mod script;
 pub mod skiplist;
 pub mod stream;
 
@@ -50,6 +51,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("resp", resp::run),
     ("resp_long", resp::run_long),
     ("restore", rdb::run_restore),
+    ("script", script::run),
     ("skiplist", skiplist::run),
     ("stream", stream::run),
 ];

@@ -11,7 +11,7 @@ use super::server::{PauseKind, Server};
 use super::spec::Flags;
 use super::table::{CommandId, CommandTable, Registered};
 use super::{Error, Handler, Outcome};
-use super::{tracking, transaction};
+use super::{scripting, tracking, transaction};
 use crate::config::Permission;
 use crate::resp::parse::Trust;
 use crate::resp::{Args, Output, Protocol};
@@ -60,7 +60,7 @@ pub fn execute(
         refuse(server, session, Some(id), &error);
         return (Flow::Done, started);
     }
-    if server.pause.is_some() && is_paused(server, session, id) {
+    if server.pause.is_some() && is_paused(server, session, id, &args) {
         return (Flow::Held, started);
     }
     if session.flags.contains(SessionFlags::MULTI) && !transaction::is_executed(server, id) {
@@ -106,7 +106,10 @@ fn queue(
     hashes: KeyHashes<'_>,
 ) {
     let point = session.output.checkpoint();
-    if let Err(error) = transaction::queue(server, session, args, id, hashes.hashes) {
+    // It is found again where keys are by the command, not by its arguments.
+    let is_fixed = server.commands.get(id).counted_at == 0;
+    let hashes = if is_fixed { hashes.hashes } else { &[] };
+    if let Err(error) = transaction::queue(server, session, args, id, hashes) {
         return refuse(server, session, Some(id), &error);
     }
     if session.reply_mode != ReplyMode::On {
@@ -456,15 +459,18 @@ fn not_for_subscribers(name: &str) -> Error {
     ))
 }
 
-fn is_paused(server: &Server, session: &Session, id: CommandId) -> bool {
+fn is_paused(server: &Server, session: &Session, id: CommandId, args: &Args<'_>) -> bool {
     let Some(pause) = server.pause else { return false };
     if session.flags.contains(SessionFlags::REPLICA) {
         return false; // what it says is how far it is
     }
-    let flags = transaction::flags_in_transaction(server, session, id);
     match pause.kind {
         PauseKind::All => true,
-        PauseKind::Write => flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE),
+        PauseKind::Write => {
+            let flags = transaction::flags_in_transaction(server, session, id);
+            let flags = scripting::flags_by_script(server, id, args, flags);
+            flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE)
+        }
     }
 }
 

@@ -340,10 +340,42 @@ pub trait Intake: Debug {
     fn cancel(&mut self);
 }
 
+/// In which process one is after a fork.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one that was there.
+    Parent,
+    /// The new one.
+    Child,
+}
+
 /// Who can serve clients while the one that is being served waits for a script.
 pub trait Bystander: Debug {
     /// Serves other clients for a moment, if there is something to do.
     fn serve(self: Box<Self>, server: &mut Server, round: Round) -> Box<dyn Bystander>;
+    /// Sends bytes to the client of a script that is debugged, and waits until they are on their way.
+    ///
+    /// # Errors
+    /// It has gone, or reads nothing.
+    fn send(&mut self, _client: usize, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Waits for what that client sends, and appends it.
+    ///
+    /// # Errors
+    /// It has gone, or the server is to end.
+    fn receive(&mut self, _client: usize, _into: &mut Vec<u8>) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Makes a second process, which has everything as it is now and that client.
+    ///
+    /// # Errors
+    /// The system has none to give.
+    fn fork(&mut self, _client: usize) -> io::Result<Side> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Ends that process.
+    fn leave(&mut self) {}
     /// Itself, for who knows what it is.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }

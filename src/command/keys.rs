@@ -45,6 +45,31 @@ impl Arguments for Args<'_> {
     }
 }
 
+/// The argument that says how many keys follow it; 0 if there is none, or some keys are at fixed places.
+pub fn counted_at(spec: &Spec) -> usize {
+    if legacy_range(spec).first > 0 {
+        return 0;
+    }
+    let counted = spec.keys.iter().find_map(|key| match (key.begin, key.find) {
+        (BeginSearch::Index(at), FindKeys::KeyNum { count: 0, first: 1, step: 1 }) => {
+            usize::try_from(at).ok()
+        }
+        _ => None,
+    });
+    counted.unwrap_or(0)
+}
+
+/// The keys behind their number at argument `at`; none if that is no number, or too large.
+pub fn counted_range(args: &Args<'_>, at: usize) -> LegacyRange {
+    let count = args.get(at).and_then(parse_i64).unwrap_or(0);
+    match (i32::try_from(at), i32::try_from(count)) {
+        (Ok(at), Ok(count)) if count > 0 && i64::from(count) < i64_of(args.len()) => {
+            LegacyRange { first: at + 1, last: at + count, step: 1 }
+        }
+        _ => LegacyRange::default(),
+    }
+}
+
 /// One key of a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {

@@ -246,6 +246,7 @@ impl Server {
         let attention = Attention::of(&config, Interest::Slow);
         let commands = CommandTable::default();
         let users = Users::new(Arc::new(commands.catalog()));
+        let scripting = Scripting::new(&config);
         let mut server = Self {
             hz: config.hz,
             config,
@@ -259,7 +260,7 @@ impl Server {
             tracking,
             pushes: Pushes::default(),
             effects: Effects::default(),
-            scripting: Scripting::default(),
+            scripting,
             bystander: None,
             takeovers: 0,
             eviction: Eviction::default(),

@@ -48,6 +48,8 @@ pub struct Registered {
     pub full_name: &'static str,
     /// Its fixed keys.
     pub keys: LegacyRange,
+    /// The argument that says how many keys follow it; 0 if none does, or some keys are fixed.
+    pub counted_at: usize,
     /// What of it concerns permissions.
     pub access: Plan,
     /// See [`super::Spec::member_at`].
@@ -108,6 +110,7 @@ impl CommandTable {
             command,
             full_name,
             keys: keys::legacy_range(&command.spec),
+            counted_at: keys::counted_at(&command.spec),
             access: access::plan(&command.spec, full_name),
             member_at: command.spec.member_at,
             stats: CommandStats::default(),

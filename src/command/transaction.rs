@@ -5,10 +5,10 @@
 //! executed as what they are, so that they count, and are recorded as a unit since EXEC's own unit is
 //! around theirs.
 
-use super::dispatch;
 use super::spec::{Arg, Categories, Flags, Group, KeyFlags, KeySpec};
 use super::table::CommandId;
 use super::{Command, Context, Error, Outcome, Server, Spec};
+use super::{dispatch, scripting};
 use crate::resp::Args;
 use crate::session::{Closing, Session, SessionFlags, Transaction};
 
@@ -151,6 +151,7 @@ pub(super) fn queue(
     let transaction = session.transaction.as_mut().expect("the flag says that there is one");
     // What will not be executed needs not be kept.
     if !transaction.is_doomed {
+        let flags = scripting::flags_by_script(server, id, args, flags);
         transaction.queue.push(id.index(), args, hashes);
         transaction.flags |= flags.bits();
         transaction.missing |= !flags.bits();

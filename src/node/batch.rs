@@ -2,7 +2,7 @@
 //! first of them is executed.
 
 use crate::base::num;
-use crate::command::keys::LegacyRange;
+use crate::command::keys::{self, LegacyRange};
 use crate::command::server::Server;
 use crate::command::table::CommandId;
 use crate::resp::Args;
@@ -129,7 +129,11 @@ impl Batch {
         let id = server.commands.find(&args[0]);
         let (keys, member_at) = id.map_or((LegacyRange::default(), 0), |id| {
             let command = server.commands.get(id);
-            (command.keys, command.member_at)
+            let keys = match command.counted_at {
+                0 => command.keys,
+                at => keys::counted_range(&args, at),
+            };
+            (keys, command.member_at)
         });
         let first_hash = self.hashes.len();
         if keys.first > 0 && keys.step > 0 {

@@ -6,7 +6,9 @@
 
 mod accept;
 mod bystander;
+mod debuggee;
 mod greetings;
+mod input;
 mod outgoing;
 mod replica;
 
@@ -16,6 +18,7 @@ use super::errno;
 use super::linger::{self, Lingerers, Registered};
 use super::listen::Listener;
 use super::metrics::{self, Metrics, World};
+use super::signal;
 use super::tls::wire::Wire;
 use super::{tls, watchdog};
 use crate::base::num;
@@ -25,6 +28,7 @@ use crate::resp::parse;
 use crate::session::{Closing, SessionFlags};
 use accept::Supply;
 use greetings::Greetings;
+use input::{Input, own};
 use mio::{Events, Poll, Token, Waker};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -157,25 +161,10 @@ struct Io {
     is_within: bool,
     /// Whether a signal arrived while a script ran.
     was_signalled: bool,
+    /// Where scripts are debugged.
+    debuggees: debuggee::Debuggees,
     /// What serving others from within a script needs.
     spare: bystander::Spare,
-}
-
-/// What clients sent.
-#[derive(Debug)]
-struct Input {
-    /// Where it is read into: what was received and not handed on yet, then room for one more read.
-    buffer: Box<[u8]>,
-    /// What was received and not handed on yet.
-    received: Vec<Received>,
-}
-
-impl Default for Input {
-    fn default() -> Self {
-        let len = GATHERED_BYTES_MAX + TAIL_BYTES_MAX + READ_BYTES;
-        let buffer = vec![0; len].into_boxed_slice();
-        Self { buffer, received: Vec::with_capacity(CLIENTS_GATHERED_MAX) }
-    }
 }
 
 /// Why the loop ended.
@@ -240,6 +229,7 @@ impl Reactor {
             resync_at_ns: 0,
             is_within: false,
             was_signalled: false,
+            debuggees: debuggee::Debuggees::default(),
             spare: bystander::Spare::default(),
         };
         Self { node, io: Lent(Some(Box::new(io))) }
@@ -378,6 +368,9 @@ impl Service<'_> {
         }
         if io.metrics.deadline_ms().is_some_and(|at_ms| at_ms <= now_ms) {
             io.metrics.expire(now_ms);
+        }
+        if !self.io.debuggees.is_empty() {
+            self.io.debuggees.reap();
         }
         self.accept_waiting();
         self.greet_strangers();
@@ -803,11 +796,4 @@ impl Service<'_> {
             io.lingerers.add(connection.wire.into_stream(), Registered::Yes, registry, now_ms);
         }
     }
-}
-
-/// What clients send, to add to it.
-#[inline]
-fn own(input: &mut Rc<Input>) -> &mut Input {
-    Rc::get_mut(input)
-        .expect("it is shared only while it is handed on, and then another one is in its place")
 }

@@ -99,6 +99,17 @@ impl Stream {
         }
     }
 
+    /// Asks to be told no more.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.deregister(registry),
+            Self::Unix(stream) => stream.deregister(registry),
+        }
+    }
+
     /// Ends one or both halves of the connection.
     ///
     /// # Errors

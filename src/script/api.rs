@@ -1,13 +1,14 @@
 //! What a running script may ask of the server.
 
+use super::debug::{Answer, Remark, Request};
 use crate::resp::{Args, Output, Protocol};
 
 /// What became of a command that a script called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Called {
-    /// It was executed; a reply that is an error was counted as such.
+    /// It was executed.
     Executed,
-    /// It was not, and the reply says why.
+    /// It was not, and the reply says why. That was counted, as any error of a command is.
     Refused,
 }
 
@@ -64,6 +65,14 @@ pub trait Api {
     fn may_execute(&mut self, args: Args<'_>) -> Option<bool>;
     /// Called every now and then.
     fn interrupt(&mut self) -> Interrupt;
+    /// What a script that is debugged is to do next.
+    fn debug(&mut self, _answer: Answer) -> Request {
+        Request::GoOn
+    }
+    /// Takes a remark of a script's; whether somebody debugs it.
+    fn note_remark(&mut self, _remark: Remark<'_>) -> bool {
+        false
+    }
     /// Where the reply to the client goes.
     fn output(&mut self) -> &mut Output;
 }

@@ -5,6 +5,7 @@
 //! Lua's own.
 
 mod api;
+pub mod debug;
 mod lib;
 mod library;
 pub mod lua;

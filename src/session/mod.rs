@@ -184,6 +184,10 @@ bitflags! {
         const TRACKING = 1 << 10;
         /// Of all keys that it reads, without exceptions.
         const TRACKS_READS = 1 << 11;
+        /// It debugs the scripts that it runs (SCRIPT DEBUG).
+        const DEBUG = 1 << 28;
+        /// In this process.
+        const DEBUG_SYNC = 1 << 29;
         /// There are things that its user may not do.
         const RESTRICTED = 1 << 13;
         /// It follows this server: it is sent the stream of changes.

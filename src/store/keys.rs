@@ -19,6 +19,11 @@ impl Keyspace {
         self.is_live(&entry).then_some(entry)
     }
 
+    /// The entry of a key as it is stored, even one that has expired.
+    pub fn stored(&self, db: usize, key: Key<'_>) -> Option<Ref<'_, Entry>> {
+        self.dbs[db].dict.find(key.hash, key.bytes)
+    }
+
     /// Puts an entry under its own key, `key`, in place of what that held; `free` says where the
     /// old value is freed.
     pub fn put(&mut self, db: usize, key: Key<'_>, entry: Entry, free: Free) {

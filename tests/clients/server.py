@@ -21,14 +21,16 @@ def choose_binary():
 class Server:
     """One server process, with its scratch directory and its Unix socket."""
 
-    def __init__(self, *directives):
-        self.directory = tempfile.TemporaryDirectory(prefix="carnelian-client-")
+    def __init__(self, *directives, program=None, directory=None):
+        """A server, or another program in its place; in a directory that stays, if one is given."""
+        self.directory = directory or tempfile.TemporaryDirectory(prefix="carnelian-client-")
+        self.stays = directory is not None
         self.port = free_port()
         self.socket = os.path.join(self.directory.name, "socket")
         self.log = os.path.join(self.directory.name, "log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                [program or binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                  "--dir", self.directory.name, "--unixsocket", self.socket, *directives],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait_until_ready()
@@ -50,7 +52,8 @@ class Server:
             return self.process.wait(PATIENCE_SECONDS)
         finally:
             self.process.kill()
-            self.directory.cleanup()
+            if not self.stays:
+                self.directory.cleanup()
 
 
 def free_port():

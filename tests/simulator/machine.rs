@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carnelian::command::host::{
-    AppendOnlyFile, Arrived, ChildEnd, ChildKind, ChildProgress, Collation, CpuUse, Crash, Facts,
-    Forked, Host, Intake, MemoryUse, NewFile, Plan, Relocations, Write,
+    AppendOnlyFile, Arrived, CertificateFacts, ChildEnd, ChildKind, ChildProgress, Collation,
+    CpuUse, Crash, Facts, Forked, Host, Intake, MemoryUse, NewFile, Plan, Relocations, Write,
 };
 use carnelian::command::persist::{self, Loaded, Origin};
 use carnelian::config::{Config, Trigger};
@@ -318,6 +318,9 @@ impl Host for Machine {
     }
     fn intake(&mut self) -> Option<&mut dyn Intake> {
         Some(&mut self.loader)
+    }
+    fn certificates(&self) -> CertificateFacts {
+        CertificateFacts::default()
     }
     fn forget_signal(&mut self) {}
     fn announce_ready(&mut self) {}

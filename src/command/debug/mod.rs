@@ -9,6 +9,7 @@ mod structure;
 
 use super::buffers::ReplyBuffers;
 use super::host::Crash;
+use super::scripting::Callable;
 use super::server::{ActiveExpire, PeriodicWork};
 use super::spec::{Flags, Group};
 use super::{Command, Context, Error, Outcome, Spec};
@@ -230,6 +231,15 @@ const TOOLS: &[Tool] = &[
         help: &["SET-ACTIVE-EXPIRE <0|1>", "    Whether keys expire when nobody asks for them."],
     },
     Tool {
+        name: "SET-DISABLE-DENY-SCRIPTS",
+        args: (1, 1),
+        run: set_callable,
+        help: &[
+            "SET-DISABLE-DENY-SCRIPTS <0|1>",
+            "    Whether scripts may call every command, also those that are not for them.",
+        ],
+    },
+    Tool {
         name: "SET-SKIP-CHECKSUM-VALIDATION",
         args: (1, 1),
         run: skip_checksums,
@@ -328,6 +338,12 @@ fn set_active_expire(ctx: &mut Context<'_>) -> Outcome {
     ctx.ok()
 }
 
+fn set_callable(ctx: &mut Context<'_>) -> Outcome {
+    let is_off = ctx.args.at(2) == b"0";
+    ctx.server.scripting.callable = if is_off { Callable::Permitted } else { Callable::All };
+    ctx.ok()
+}
+
 fn set_plain_threshold(ctx: &mut Context<'_>) -> Outcome {
     let size = units::parse_size(ctx.args.at(2)).filter(|&size| size <= PLAIN_THRESHOLD_MAX);
     let size = size.ok_or(Error::fixed(
@@ -340,21 +356,16 @@ fn set_plain_threshold(ctx: &mut Context<'_>) -> Outcome {
 fn object(ctx: &mut Context<'_>) -> Outcome {
     let (db, key) = (ctx.session.db, ctx.key(2));
     let policy = ctx.server.keyspace.policy();
-    let now_ms = ctx.server.keyspace.now_ms();
-    // What has expired and is still there is shown, too.
-    ctx.server.keyspace.set_now_without_expiry(now_ms);
-    let text = ctx.server.keyspace.peek(db, key).map(|entry| {
-        format!(
-            "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
-            entry.as_raw(),
-            value::encoding_of(&entry),
-            serialized_len(&entry),
-            entry.access(),
-            policy.idle_s(entry.access()).unwrap_or(0)
-        )
-    });
-    ctx.server.keyspace.set_now(now_ms);
-    ctx.session.output.simple(&text.ok_or(Error::NO_SUCH_KEY)?);
+    let Some(entry) = ctx.server.keyspace.stored(db, key) else { return Err(Error::NO_SUCH_KEY) };
+    let text = format!(
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        entry.as_raw(),
+        value::encoding_of(&entry),
+        serialized_len(&entry),
+        entry.access(),
+        policy.idle_s(entry.access()).unwrap_or(0)
+    );
+    ctx.session.output.simple(&text);
     Ok(())
 }
 

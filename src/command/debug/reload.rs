@@ -67,6 +67,15 @@ fn run(server: &mut Server, asked: Reload) -> Result<(), Error> {
         let dirty = server.keyspace.dirty;
         server.adopt(Loaded { keyspace: fresh, libraries, keys, expired, origin: None });
         server.keyspace.dirty = dirty;
+    } else if !loaded.libraries.is_empty() {
+        server.add_libraries(&loaded.libraries, asked.duplicates).map_err(|error| {
+            tracing::warn!(
+                "Can't load {}: {}",
+                path.display(),
+                String::from_utf8_lossy(error.line())
+            );
+            FAILED
+        })?;
     }
     Ok(())
 }

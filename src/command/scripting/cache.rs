@@ -3,10 +3,11 @@
 use super::shebang::{self, Shebang};
 use crate::base::num;
 use crate::command::Error;
-use crate::script::lua::{Interpreter, Reference};
+use crate::script::lua::{Deprecated, Interpreter, Reference};
 use crate::script::{ScriptFlags, sha1_hex};
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Scripts of EVAL that are kept; the one that was used least recently goes first.
 const EVALUATED_MAX: usize = 500;
@@ -23,6 +24,23 @@ pub(super) enum Origin {
 /// A script's name: 40 hexadecimal digits.
 pub(super) type Name = [u8; 40];
 
+/// A hash of names, which are hashes: their digits are taken as they are.
+#[derive(Debug, Default)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks_exact(size_of::<u64>()) {
+            let digits = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+            self.0 = (self.0.rotate_left(5) ^ digits).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// One script.
 #[derive(Debug)]
 pub(super) struct Script {
@@ -35,10 +53,10 @@ pub(super) struct Script {
 }
 
 /// The scripts and the interpreter they run in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) interpreter: Interpreter,
-    scripts: HashMap<Name, Script>,
+    scripts: HashMap<Name, Script, BuildHasherDefault<NameHasher>>,
     uses: u64,
     evaluated: usize,
     text_bytes: usize,
@@ -52,6 +70,12 @@ pub(super) struct Found<'a> {
 }
 
 impl Scripts {
+    /// None, and an interpreter for them.
+    pub(super) fn new(deprecated: Deprecated) -> Self {
+        let interpreter = Interpreter::new(deprecated);
+        Self { interpreter, scripts: HashMap::default(), uses: 0, evaluated: 0, text_bytes: 0 }
+    }
+
     /// Number of scripts, and bytes that they take besides what is compiled.
     pub(super) fn size(&self) -> (usize, usize) {
         let entries = self.scripts.capacity() * (size_of::<Name>() + size_of::<Script>() + 1);
@@ -61,6 +85,11 @@ impl Scripts {
     /// Whether there is a script of this name.
     pub(super) fn contains(&self, name: &[u8]) -> bool {
         name_of(name).is_some_and(|name| self.scripts.contains_key(&name))
+    }
+
+    /// What the script of a name says of itself.
+    pub(super) fn flags_of(&self, name: &[u8]) -> Option<ScriptFlags> {
+        self.scripts.get(&name_of(name)?).map(|script| script.flags)
     }
 
     /// The script of a name.

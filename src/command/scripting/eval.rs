@@ -1,6 +1,7 @@
 //! EVAL, EVALSHA and their read-only variants.
 
 use super::cache::{Name, Origin, Scripts, name_of};
+use super::debug;
 use super::run::{self, Access, BadCount, Program};
 use crate::command::observe;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group, KeyFlags, KeySpec};
@@ -103,19 +104,38 @@ pub(super) static EVALSHA_RO: Command = Command {
 };
 
 fn eval(ctx: &mut Context<'_>) -> Outcome {
-    with_scripts(ctx, |ctx, scripts| run_text(ctx, scripts, Access::ReadWrite))
+    start_text(ctx, Access::ReadWrite)
 }
 
 fn eval_ro(ctx: &mut Context<'_>) -> Outcome {
-    with_scripts(ctx, |ctx, scripts| run_text(ctx, scripts, Access::ReadOnly))
+    start_text(ctx, Access::ReadOnly)
 }
 
 fn evalsha(ctx: &mut Context<'_>) -> Outcome {
-    with_scripts(ctx, |ctx, scripts| run_name(ctx, scripts, Access::ReadWrite))
+    start_name(ctx, Access::ReadWrite)
 }
 
 fn evalsha_ro(ctx: &mut Context<'_>) -> Outcome {
-    with_scripts(ctx, |ctx, scripts| run_name(ctx, scripts, Access::ReadOnly))
+    start_name(ctx, Access::ReadOnly)
+}
+
+fn start_text(ctx: &mut Context<'_>, access: Access) -> Outcome {
+    if debug::is_wanted(ctx) { debug::run(ctx, access) } else { run_text(ctx, access) }
+}
+
+fn start_name(ctx: &mut Context<'_>, access: Access) -> Outcome {
+    if debug::is_wanted(ctx) {
+        return Err(Error::fixed("ERR Please use EVAL instead of EVALSHA for debugging"));
+    }
+    with_scripts(ctx, |ctx, scripts| run_name(ctx, scripts, access))
+}
+
+/// Runs the script that the first argument is.
+///
+/// # Errors
+/// Its syntax, and its own.
+pub(super) fn run_text(ctx: &mut Context<'_>, access: Access) -> Outcome {
+    with_scripts(ctx, |ctx, scripts| run_new(ctx, scripts, access))
 }
 
 /// Lends the scripts to a command that may run one: they are out of the server meanwhile.
@@ -129,7 +149,7 @@ fn with_scripts(
     outcome
 }
 
-fn run_text(ctx: &mut Context<'_>, scripts: &mut Scripts, access: Access) -> Outcome {
+fn run_new(ctx: &mut Context<'_>, scripts: &mut Scripts, access: Access) -> Outcome {
     let keys = run::keys_of(&ctx.args, BadCount::Script)?;
     let (name, gone) = scripts.add(ctx.args.at(1), Origin::Evaluated)?;
     ctx.server.scripting.evicted += gone;

@@ -4,7 +4,7 @@ use super::functions::{Existing, Functions};
 use crate::base::glob::{self, Case};
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Server, Spec};
-use crate::persist::rdb::{self, Compression};
+use crate::persist::rdb::{self, Compression, Duplicates};
 use crate::resp::{Args, Output, Protocol};
 use crate::script::{Api, Called, Interrupt, Level, Replication, ScriptFlags};
 use bytes::Bytes;
@@ -296,7 +296,8 @@ fn flush(ctx: &mut Context<'_>) -> Outcome {
     } else {
         drop(functions);
     }
-    changed(ctx.server, Box::default());
+    let functions = ctx.server.scripting.new_functions();
+    changed(ctx.server, functions);
     ctx.ok()
 }
 
@@ -384,17 +385,8 @@ fn restore(ctx: &mut Context<'_>) -> Outcome {
         }
         rdb::RestoreError::BadFormat(_) => Error::fixed("ERR given type is not a function"),
     })?;
-    // All of it or nothing: what is there is loaded anew beside it.
-    let mut functions = Box::<Functions>::default();
-    let mut api = Registration::new(ctx.server, LOAD_NS_MAX);
-    if keeps {
-        for code in &ctx.server.persistence.libraries {
-            functions.load(code, Existing::Refuse, &mut api)?;
-        }
-    }
-    for code in &codes {
-        functions.load(code, existing, &mut api).map_err(unquoted)?;
-    }
+    let kept = if keeps { Kept::All } else { Kept::None };
+    let functions = joined(ctx.server, kept, &codes, existing)?;
     if keeps {
         ctx.effects_none();
     } else {
@@ -405,6 +397,33 @@ fn restore(ctx: &mut Context<'_>) -> Outcome {
     }
     changed(ctx.server, functions);
     ctx.ok()
+}
+
+/// What becomes of the libraries that are there when others are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    All,
+    None,
+}
+
+/// Those that are there with others, all of them or nothing: what is there is loaded anew beside it.
+fn joined(
+    server: &Server,
+    kept: Kept,
+    codes: &[Bytes],
+    existing: Existing,
+) -> Result<Box<Functions>, Error> {
+    let mut functions = server.scripting.new_functions();
+    let mut api = Registration::new(server, LOAD_NS_MAX);
+    if kept == Kept::All {
+        for code in &server.persistence.libraries {
+            functions.load(code, Existing::Refuse, &mut api)?;
+        }
+    }
+    for code in codes {
+        functions.load(code, existing, &mut api).map_err(unquoted)?;
+    }
+    Ok(functions)
 }
 
 /// FUNCTION RESTORE names libraries without quotes.
@@ -420,7 +439,7 @@ impl Server {
     /// Loads the libraries that came with the data. One that cannot be loaded is kept as it is, and the
     /// log says so.
     pub fn load_libraries(&mut self) {
-        let mut functions = Box::<Functions>::default();
+        let mut functions = self.scripting.new_functions();
         let mut api = Registration::new(self, u64::MAX);
         for code in &self.persistence.libraries {
             if let Err(error) = functions.load(code, Existing::Replace, &mut api) {
@@ -429,6 +448,20 @@ impl Server {
             }
         }
         self.scripting.put_functions(functions);
+    }
+
+    /// Adds libraries to those that are there.
+    ///
+    /// # Errors
+    /// One of them cannot be loaded, or is there already and not to be replaced. Then nothing has changed.
+    pub fn add_libraries(&mut self, codes: &[Bytes], duplicates: Duplicates) -> Result<(), Error> {
+        let existing = match duplicates {
+            Duplicates::Refuse => Existing::Refuse,
+            Duplicates::Replace => Existing::Replace,
+        };
+        let functions = joined(self, Kept::All, codes, existing)?;
+        changed(self, functions);
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::quote;
 use crate::command::Error;
-use crate::script::lua::{Interpreter, LoadError, Reference, is_name};
+use crate::script::lua::{Deprecated, Interpreter, LoadError, Reference, is_name};
 use crate::script::{Api, Registered, ScriptFlags};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
@@ -15,7 +15,7 @@ pub(super) struct Library {
 }
 
 /// All libraries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Functions {
     interpreter: Interpreter,
     pub(super) libraries: BTreeMap<Vec<u8>, Library>,
@@ -38,6 +38,18 @@ pub(super) struct Callable<'a> {
 }
 
 impl Functions {
+    /// None, and an interpreter for them.
+    pub(super) fn new(deprecated: Deprecated) -> Self {
+        let interpreter = Interpreter::new(deprecated);
+        Self { interpreter, libraries: BTreeMap::new(), places: HashMap::new() }
+    }
+
+    /// What the function of a name says of itself.
+    pub(super) fn flags_of(&self, name: &[u8]) -> Option<ScriptFlags> {
+        let (library, place) = self.places.get(&name.to_ascii_lowercase())?;
+        Some(self.libraries.get(library)?.functions.get(*place)?.flags)
+    }
+
     /// The function of a name.
     pub(super) fn find(&mut self, name: &[u8]) -> Option<Callable<'_>> {
         let (library, place) = self.places.get(&name.to_ascii_lowercase())?;

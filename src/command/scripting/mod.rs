@@ -1,6 +1,9 @@
 //! Scripts and functions.
 
 mod cache;
+#[cfg(test)]
+mod cve_tests;
+mod debug;
 mod eval;
 mod fcall;
 mod function;
@@ -12,10 +15,16 @@ mod shebang;
 #[cfg(test)]
 mod tests;
 
-use super::Command;
+use super::spec::{Flags, Group};
+use super::table::CommandId;
+use super::{Command, Server};
 use crate::base::num;
-use crate::resp::Output;
+use crate::config::Config;
+use crate::resp::{Args, Output};
+use crate::script::ScriptFlags;
+use crate::script::lua::Deprecated;
 use cache::Scripts;
+use debug::Debugger;
 use functions::Functions;
 use running::Running;
 
@@ -40,6 +49,12 @@ pub struct Scripting {
     functions: Option<Box<Functions>>,
     /// The script that runs, once it has done so for long.
     pub running: Option<Running>,
+    /// Whether scripts see what was withdrawn.
+    deprecated: Deprecated,
+    /// What they may call.
+    pub callable: Callable,
+    /// Who debugs the script that runs.
+    debugger: Option<Box<Debugger>>,
     /// Where the replies to a script's commands go.
     replies: Output,
     /// Scripts of EVAL that went because there were too many.
@@ -67,9 +82,27 @@ pub struct Figures {
     pub libraries: u64,
 }
 
+/// What scripts may call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Callable {
+    /// What is for scripts.
+    #[default]
+    Permitted,
+    /// Everything (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    All,
+}
+
 impl Scripting {
+    /// As a configuration says.
+    pub fn new(config: &Config) -> Self {
+        let deprecated =
+            if config.lua_enable_deprecated_api { Deprecated::Visible } else { Deprecated::Hidden };
+        Self { deprecated, ..Self::default() }
+    }
+
     fn take_scripts(&mut self) -> Box<Scripts> {
-        let scripts = self.scripts.take().unwrap_or_default();
+        let scripts =
+            self.scripts.take().unwrap_or_else(|| Box::new(Scripts::new(self.deprecated)));
         note_scripts(&mut self.figures, &scripts);
         scripts
     }
@@ -79,9 +112,13 @@ impl Scripting {
     }
 
     fn take_functions(&mut self) -> Box<Functions> {
-        let functions = self.functions.take().unwrap_or_default();
+        let functions = self.functions.take().unwrap_or_else(|| self.new_functions());
         note_functions(&mut self.figures, &functions);
         functions
+    }
+
+    fn new_functions(&self) -> Box<Functions> {
+        Box::new(Functions::new(self.deprecated))
     }
 
     fn put_functions(&mut self, functions: Box<Functions>) {
@@ -102,6 +139,28 @@ impl Scripting {
             note_functions(&mut figures, functions);
         }
         figures
+    }
+}
+
+/// The flags of a command that may run a script which says what it does: what the script says counts.
+pub fn flags_by_script(server: &Server, id: CommandId, args: &Args<'_>, flags: Flags) -> Flags {
+    let spec = &server.commands.get(id).command.spec;
+    if spec.group != Group::Scripting || !flags.contains(Flags::MAY_REPLICATE) {
+        return flags;
+    }
+    let Some(word) = args.get(1) else { return flags };
+    let scripting = &server.scripting;
+    let told = match spec.name {
+        "eval" => shebang::parse(word).ok().map(|shebang| shebang.flags),
+        "evalsha" => scripting.scripts.as_ref().and_then(|scripts| scripts.flags_of(word)),
+        "fcall" => scripting.functions.as_ref().and_then(|functions| functions.flags_of(word)),
+        _ => None,
+    };
+    match told {
+        Some(told) if told.contains(ScriptFlags::EVAL_COMPAT) => flags,
+        Some(told) if told.contains(ScriptFlags::NO_WRITES) => flags - Flags::MAY_REPLICATE,
+        Some(_) => (flags - Flags::MAY_REPLICATE) | Flags::WRITE,
+        None => flags,
     }
 }
 

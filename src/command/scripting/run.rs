@@ -4,6 +4,8 @@
 //! other and in one moment, and what they change is one unit for the append-only file. Only their replies
 //! go elsewhere: the session's output is the script's as long as it runs.
 
+use super::Callable;
+use super::debug::Next;
 use super::running::{self, Kind, Sight};
 use crate::base::num;
 use crate::command::dispatch;
@@ -12,8 +14,9 @@ use crate::command::persist::Conditions;
 use crate::command::spec::Flags;
 use crate::command::table::CommandId;
 use crate::command::{Context, Error, Outcome};
-use crate::resp::{Args, Output, Protocol};
-use crate::script::lua::{Input, Interpreter, Passing, Reference, Returned, ScriptError};
+use crate::resp::{Args, Output, OwnedArgs, Protocol};
+use crate::script::debug::{Answer, Remark, Request};
+use crate::script::lua::{Input, Interpreter, Pace, Passing, Reference, Returned, ScriptError};
 use crate::script::{Api, Called, Interrupt, Level, Replication, ScriptFlags};
 use crate::session::SessionFlags;
 
@@ -102,7 +105,8 @@ pub(super) fn run(ctx: &mut Context<'_>, program: Program<'_>, access: Access) -
     let mut replies = std::mem::take(&mut ctx.server.scripting.replies);
     replies.protocol = Protocol::Resp2;
     let client = std::mem::replace(&mut ctx.session.output, replies);
-    let input = Input { args: ctx.args, first: 3, keys, passing };
+    let pace = if ctx.server.scripting.debugger.is_some() { Pace::Lines } else { Pace::Free };
+    let input = Input { args: ctx.args, first: 3, keys, passing, pace };
     let access = if flags.contains(ScriptFlags::NO_WRITES) { Access::ReadOnly } else { access };
     let mut run = Run {
         ctx,
@@ -209,7 +213,7 @@ impl Run<'_, '_> {
         let id = dispatch::resolve(&server.commands, args, found).map_err(|_| UNKNOWN)?;
         dispatch::check_arity(server.commands.get(id), args).map_err(|_| ARITY)?;
         let flags = server.commands.get(id).command.spec.flags;
-        if flags.contains(Flags::NOSCRIPT) {
+        if flags.contains(Flags::NOSCRIPT) && server.scripting.callable == Callable::Permitted {
             return Err(NOT_HERE);
         }
         if self.ctx.session.flags.contains(SessionFlags::RESTRICTED) {
@@ -251,14 +255,17 @@ impl Run<'_, '_> {
     }
 }
 
-impl Api for Run<'_, '_> {
-    fn call(&mut self, args: Args<'_>) -> Called {
+impl Run<'_, '_> {
+    /// Executes a command; its reply is the session's output.
+    #[inline]
+    fn execute(&mut self, args: Args<'_>) -> Called {
         let output = &mut self.ctx.session.output;
         output.advance(output.pending_bytes());
         self.is_joined = false;
         let id = match self.admit(&args) {
             Ok(id) => id,
             Err(error) => {
+                self.count_refusal(&args, &error);
                 self.ctx.session.output.error(error.line());
                 return Called::Refused;
             }
@@ -276,6 +283,70 @@ impl Api for Run<'_, '_> {
             self.join();
         }
         Called::Executed
+    }
+
+    /// Counts a command that was not executed.
+    #[cold]
+    fn count_refusal(&mut self, args: &Args<'_>, error: &Error) {
+        let server = &mut *self.ctx.server;
+        server.stats.count_error(error.code());
+        let found = server.commands.find(args.at(0));
+        if let Ok(id) = dispatch::resolve(&server.commands, args, found) {
+            server.commands.stats_mut(id).rejected += 1;
+        }
+    }
+
+    /// Executes a command that whoever debugs the script sends.
+    fn execute_for_debugger(&mut self, args: &OwnedArgs) {
+        let called = self.execute(args.as_args());
+        self.tell_debugger(&args.as_args(), called);
+    }
+
+    /// Tells whoever debugs the script of a command.
+    #[cold]
+    fn tell_debugger(&mut self, args: &Args<'_>, called: Called) {
+        if let Some(mut debugger) = self.ctx.server.scripting.debugger.take() {
+            debugger.note_call(args, self.reply(), called);
+            self.ctx.server.scripting.debugger = Some(debugger);
+        }
+    }
+}
+
+impl Api for Run<'_, '_> {
+    fn call(&mut self, args: Args<'_>) -> Called {
+        let called = self.execute(args);
+        let debugger = &self.ctx.server.scripting.debugger;
+        if debugger.as_ref().is_some_and(|debugger| debugger.is_stepping()) {
+            self.tell_debugger(&args, called);
+        }
+        called
+    }
+
+    fn debug(&mut self, mut answer: Answer) -> Request {
+        let mut was_executed = false;
+        loop {
+            let server = &mut *self.ctx.server;
+            let Some(mut debugger) = server.scripting.debugger.take() else { return Request::GoOn };
+            let next = if was_executed {
+                debugger.executed(server)
+            } else {
+                let told = std::mem::replace(&mut answer, Answer::Variable(None));
+                debugger.answer(server, told)
+            };
+            server.scripting.debugger = Some(debugger);
+            match next {
+                Next::Ask(request) => return request,
+                Next::Execute(args) => {
+                    self.execute_for_debugger(&args);
+                    was_executed = true;
+                }
+            }
+        }
+    }
+
+    fn note_remark(&mut self, remark: Remark<'_>) -> bool {
+        let debugger = self.ctx.server.scripting.debugger.as_mut();
+        debugger.map(|debugger| debugger.note(remark)).is_some()
     }
 
     fn reply(&self) -> &[u8] {

@@ -30,7 +30,7 @@ const SPEC: Spec = Spec {
 static DEBUG: Command = Command {
     spec: Spec {
         name: "debug",
-        summary: "Chooses whether scripts of this client are debugged. They cannot be.",
+        summary: "Chooses whether scripts of this client are debugged, and by whom.",
         complexity: "O(1)",
         since: "3.2.0",
         arity: 3,
@@ -41,7 +41,7 @@ static DEBUG: Command = Command {
         )],
         ..SPEC
     },
-    handler: Some(debug),
+    handler: Some(super::debug::choose),
     subcommands: &[],
 };
 
@@ -127,16 +127,6 @@ static LOAD: Command = Command {
     handler: Some(load),
     subcommands: &[],
 };
-
-fn debug(ctx: &mut Context<'_>) -> Outcome {
-    if ctx.is_word(2, "no") {
-        return ctx.ok();
-    }
-    if ctx.is_word(2, "yes") || ctx.is_word(2, "sync") {
-        return Err(Error::fixed("ERR Scripts cannot be debugged on this server"));
-    }
-    Err(Error::fixed("ERR Use SCRIPT DEBUG YES/SYNC/NO"))
-}
 
 fn exists(ctx: &mut Context<'_>) -> Outcome {
     let scripts = ctx.server.scripting.take_scripts();

@@ -1,6 +1,7 @@
 //! Tests of scripts.
 
-use crate::command::testing::{Bench, check};
+use crate::command::testing::{Bench, FakeHost, check};
+use crate::config::Config;
 
 #[test]
 fn scripts_return_values() {
@@ -76,24 +77,10 @@ fn random_numbers_are_redis_s() {
     check("EVAL 'math.randomseed(5) return {math.random(100),math.random(5,7)}' 0", "[:53 :5]");
 }
 
-/// Faults of Lua 5.1.5 that must stay out of reach: each is an error or a value, and the server goes on.
+/// What scripts may not reach, besides what has a name in `cve_tests.rs`.
 #[test]
-fn known_faults_of_lua_are_kept_out() {
-    for (fault, script, reply) in [
-        (
-            "CVE-2025-46817",
-            "return {pcall(unpack, {}, 0, 2147483647)}",
-            "too many results to unpack",
-        ),
-        (
-            "CVE-2025-46817",
-            "return {pcall(unpack, {}, -2147483648, 2147483647)}",
-            "too many results",
-        ),
-        ("CVE-2025-46818", "getmetatable('').__index = {}", "readonly table"),
-        ("CVE-2025-46818", "rawset(getmetatable(''), 'x', 1)", "readonly table"),
-        ("CVE-2022-0543", "return package", "nonexistent global variable 'package'"),
-        ("CVE-2024-46981", "return newproxy", "nonexistent global variable 'newproxy'"),
+fn the_sandbox_holds() {
+    for (what, script, reply) in [
         ("bytecode", "return {loadstring(string.dump(function() end))}", "*0"),
         ("environments", "return getfenv", "nonexistent global variable 'getfenv'"),
         ("patterns", "return string.find('', string.rep('a?', 1e6))", "pattern too complex"),
@@ -105,21 +92,9 @@ fn known_faults_of_lua_are_kept_out() {
     ] {
         let mut bench = Bench::new();
         let got = String::from_utf8_lossy(&bench.raw(&["EVAL", script, "0"])).into_owned();
-        assert!(got.contains(reply), "{fault}: {script}: {got}");
+        assert!(got.contains(reply), "{what}: {script}: {got}");
         assert_eq!(bench.raw(&["EVAL", "return ('x'):rep(3)", "0"]), b"$3\r\nxxx\r\n");
     }
-}
-
-/// CVE-2025-49844: the name of a chunk is collected while it is parsed.
-#[test]
-fn the_collector_rests_while_a_chunk_is_parsed() {
-    let script = "collectgarbage('setpause', 0) collectgarbage('setstepmul', 1000000)
-        for i = 1, 200 do
-            local f = loadstring('local a = {' .. string.rep('\"' .. i .. 'x\",', 200) .. '} return #a', 'n' .. i)
-            assert(f() == 200)
-        end return 1";
-    let mut bench = Bench::new();
-    assert_eq!(bench.raw(&["EVAL", script, "0"]), b":1\r\n");
 }
 
 #[test]
@@ -130,4 +105,103 @@ fn coroutines_do_not_nest_without_end() {
         assert!(String::from_utf8_lossy(&got).contains("stack overflow"));
     });
     deep.expect("a thread").join().expect("no overflow");
+}
+
+fn text(bench: &mut Bench, words: &[&str]) -> String {
+    String::from_utf8_lossy(&bench.raw(words)).into_owned()
+}
+
+fn with_deprecated_functions() -> Bench {
+    let config = Config { lua_enable_deprecated_api: true, ..Config::default() };
+    Bench::on(FakeHost::default(), config)
+}
+
+#[test]
+fn deprecated_functions_are_there_if_configured() {
+    let mut bench = with_deprecated_functions();
+    for (script, reply) in [
+        ("local f = function() return a end setfenv(f, {a = 3}) return f()", ":3\r\n"),
+        ("return getfenv(1) == _G and getfenv(0) == _G and 1", ":1\r\n"),
+        ("setfenv(1, {}) return redis", "$-1\r\n"),
+        (
+            "local p = newproxy(true) getmetatable(p).__len = function() return 4 end return #p",
+            ":4\r\n",
+        ),
+        (
+            "local p = newproxy(true) return getmetatable(newproxy(p)) == getmetatable(p) and 1",
+            ":1\r\n",
+        ),
+        (
+            "return {type(newproxy()), tostring(getmetatable(newproxy()))}",
+            "*2\r\n$8\r\nuserdata\r\n$3\r\nnil\r\n",
+        ),
+    ] {
+        assert_eq!(text(&mut bench, &["EVAL", script, "0"]), reply, "{script}");
+    }
+}
+
+#[test]
+fn the_environment_of_code_to_come_is_put_back() {
+    let mut bench = with_deprecated_functions();
+    let script = "setfenv(0, {}) return loadstring('return type(redis)') and 1";
+    assert_eq!(text(&mut bench, &["EVAL", script, "0"]), ":1\r\n");
+    assert_eq!(text(&mut bench, &["EVAL", "return type(redis) == 'table' and 2", "0"]), ":2\r\n");
+}
+
+#[test]
+fn proxies_have_no_finalizers() {
+    let mut bench = with_deprecated_functions();
+    for set in [
+        "m.__gc = f",
+        "rawset(m, '__gc', f)",
+        "pcall(setmetatable, m, nil) m.__gc = f",
+        "getmetatable(newproxy(p)).__gc = f",
+    ] {
+        let script = format!(
+            "local ran = 0 local function f() ran = ran + 1 end
+            do local p = newproxy(true) local m = getmetatable(p) {set} end
+            collectgarbage() collectgarbage() return ran"
+        );
+        assert_eq!(text(&mut bench, &["EVAL", &script, "0"]), ":0\r\n", "{set}");
+    }
+}
+
+/// The cache of EVAL has a bound; what SCRIPT LOAD brought stays.
+#[test]
+fn scripts_used_least_recently_go() {
+    let mut bench = Bench::new();
+    let loaded = text(&mut bench, &["SCRIPT", "LOAD", "return 'kept'"]);
+    let name_of = |n: i32| {
+        let name = crate::script::sha1_hex(format!("return {n}").as_bytes());
+        String::from_utf8_lossy(&name).into_owned()
+    };
+    for n in 0..500 {
+        bench.raw(&["EVAL", &format!("return {n}"), "0"]);
+    }
+    bench.raw(&["EVALSHA", &name_of(0), "0"]); // 1 is the oldest now
+    bench.raw(&["EVAL", "return 500", "0"]);
+    let exist = ["SCRIPT", "EXISTS", &name_of(0), &name_of(1), &name_of(500), &loaded[5..45]];
+    assert_eq!(text(&mut bench, &exist), "*4\r\n:1\r\n:0\r\n:1\r\n:1\r\n");
+    let told = text(&mut bench, &["INFO", "everything"]);
+    for line in ["number_of_cached_scripts:501", "evicted_scripts:1", "number_of_libraries:0"] {
+        assert!(told.contains(&format!("\r\n{line}\r\n")), "{line}");
+    }
+    for field in ["used_memory_vm_eval", "used_memory_scripts_eval", "used_memory_vm_total"] {
+        let value = told.split_once(&format!("\r\n{field}:")).expect("it is told").1;
+        let value = value.split('\r').next().and_then(|text| text.parse::<u64>().ok());
+        assert!(value.is_some_and(|bytes| bytes > 10_000), "{field}: {value:?}");
+    }
+}
+
+/// Errors of commands that scripts call are counted where they happen, also if the script catches them.
+#[test]
+fn refused_commands_of_scripts_are_counted() {
+    let mut bench = Bench::new();
+    bench.raw(&["EVAL", "redis.pcall('get') redis.pcall('multi') return 1", "0"]);
+    let told = text(&mut bench, &["INFO", "everything"]);
+    assert!(told.contains("errorstat_ERR:count=2\r\n"), "{told}");
+    for line in ["cmdstat_get:calls=0", "cmdstat_multi:calls=0"] {
+        let line = told.lines().find(|told| told.starts_with(line)).expect("it is told");
+        assert!(line.ends_with("rejected_calls=1,failed_calls=0"), "{line}");
+    }
 }

@@ -106,7 +106,7 @@ Extensions {
 
     /// Gives scripts functions of Lua that were withdrawn because they are not safe.
     "lua-enable-deprecated-api" lua_enable_deprecated_api: bool = false, yes_no(), Fixed,
-        Later(Scripting), [HIDDEN];
+        Live, [HIDDEN];
 
     /// Loads a module, with arguments for it.
     "loadmodule" loadmodule: Vec<ModuleToLoad> = Vec::new(), each(), Fixed, Later(Modules),

@@ -6,14 +6,15 @@
 //! that the script interrupted has still to do: input that was read already, and sockets whose change was
 //! told already. Only the client of the script is out of reach until it is over.
 
-use super::{Input, Io, Lent, Service};
-use crate::command::host::{Bystander, Round};
+use super::{Input, Io, Lent, Service, debuggee};
+use crate::command::host::{Bystander, Round, Side};
 use crate::command::server::Server;
 use crate::node::{Desk, Tools};
 use crate::os::signal;
 use mio::Events;
 use mio::event::Event;
 use std::any::Any;
+use std::io;
 use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
@@ -60,6 +61,22 @@ impl Bystander for Io {
         let input = mem::replace(&mut io.input, outer);
         io.spare = Spare { events: Some(events), input: Some(input), tools };
         io.0.take().expect("it is given back after each piece of work")
+    }
+
+    fn send(&mut self, client: usize, bytes: &[u8]) -> io::Result<()> {
+        self.send_now(client, bytes)
+    }
+
+    fn receive(&mut self, client: usize, into: &mut Vec<u8>) -> io::Result<()> {
+        self.receive_now(client, into)
+    }
+
+    fn fork(&mut self, client: usize) -> io::Result<Side> {
+        self.fork_with(client)
+    }
+
+    fn leave(&mut self) {
+        debuggee::leave()
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -109,6 +126,9 @@ impl Service<'_> {
         self.read_unread();
         self.accept_waiting();
         self.greet_strangers();
+        if self.node.server.shutdown.is_some() {
+            self.refuse_all();
+        }
         self.write_all();
     }
 

@@ -169,6 +169,14 @@ impl Wire {
         self.stream.register(registry, token)
     }
 
+    /// Asks to be told no more.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.stream.deregister(registry)
+    }
+
     /// As [`Wire::register`], of a socket that is registered already.
     ///
     /// # Errors

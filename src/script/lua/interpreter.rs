@@ -4,8 +4,8 @@ use super::memory::{self, Memory};
 use super::names::{self, Name, Place};
 use super::result::Writer;
 use super::{
-    Function, Lrand48, Root, SCRATCH_KEPT_BYTES, Shared, chunk, coroutine, ffi, library, lua_State,
-    push_bytes, redis, sandbox, string_at,
+    Deprecated, Function, Lrand48, Root, SCRATCH_KEPT_BYTES, Shared, chunk, coroutine, debugger,
+    deprecated, ffi, library, lua_State, push_bytes, redis, sandbox, string_at,
 };
 use crate::base::num;
 use crate::resp::{Args, Protocol};
@@ -40,6 +40,15 @@ impl Reference {
     }
 }
 
+/// How a script runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Until it ends.
+    Free,
+    /// It asks at each line what to do: it is debugged.
+    Lines,
+}
+
 /// How a script gets its keys and arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passing {
@@ -60,6 +69,8 @@ pub struct Input<'a> {
     pub keys: usize,
     /// How they are passed.
     pub passing: Passing,
+    /// How it runs.
+    pub pace: Pace,
 }
 
 /// How a script failed.
@@ -94,18 +105,12 @@ pub struct Interpreter {
     root: *mut Root,
 }
 
-impl Default for Interpreter {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Interpreter {
     /// An interpreter with what scripts may see.
     ///
     /// # Panics
     /// The prelude, which is part of the program, has an error.
-    pub fn new() -> Self {
+    pub fn new(deprecated: Deprecated) -> Self {
         let shared = Shared {
             scratch: Vec::new(),
             args: Vec::new(),
@@ -116,9 +121,12 @@ impl Interpreter {
             random: Lrand48::NEW,
             is_killed: false,
             is_collector_set: false,
+            pace: Pace::Free,
+            is_environment_set: false,
             stack_base: 0,
             next: ffi::LUA_NOREF,
             string_meta: ffi::LUA_NOREF,
+            proxy_meta: ffi::LUA_NOREF,
             env_meta: ffi::LUA_NOREF,
             load_globals: ffi::LUA_NOREF,
             is_loading: false,
@@ -129,7 +137,7 @@ impl Interpreter {
         // SAFETY: both live as long as the state; outside of scripts no error is raised for lack of memory.
         let state = unsafe { ffi::lua_newstate(memory::allocate, root.cast()) };
         // SAFETY: a new state.
-        unsafe { prepare(state, shared) };
+        unsafe { prepare(state, shared, deprecated) };
         Self { state, root }
     }
 
@@ -177,6 +185,16 @@ impl Interpreter {
         unsafe {
             ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, function.0);
             let arguments = push_input(state, input);
+            if input.pace == Pace::Lines {
+                let each = ffi::LUA_MASKLINE | ffi::LUA_MASKCOUNT;
+                Shared::of(state).pace = Pace::Lines;
+                ffi::lua_sethook(
+                    state,
+                    Some(debugger::hook),
+                    each,
+                    debugger::INSTRUCTIONS_PER_LOOK,
+                );
+            }
             let status = self.call(arguments, 1, api);
             let protocol = Shared::of(state).protocol;
             let result = if status == ffi::LUA_OK {
@@ -235,13 +253,19 @@ impl Interpreter {
         unsafe {
             let shared = Shared::of(state);
             shared.api = None;
-            if mem::take(&mut shared.is_killed) {
+            let was_debugged = mem::replace(&mut shared.pace, Pace::Free) == Pace::Lines;
+            if mem::take(&mut shared.is_killed) | was_debugged {
                 ffi::lua_sethook(state, Some(hook), ffi::LUA_MASKCOUNT, INSTRUCTIONS_PER_LOOK);
             }
             if mem::take(&mut shared.is_collector_set) {
                 ffi::lua_gc(state, ffi::LUA_GCSETPAUSE, 200);
                 ffi::lua_gc(state, ffi::LUA_GCSETSTEPMUL, 200);
                 ffi::lua_gc(state, ffi::LUA_GCRESTART, 0);
+            }
+            if mem::take(&mut shared.is_environment_set) {
+                push_bytes(state, b"_G");
+                ffi::lua_rawget_(state, GLOBALS_AT);
+                ffi::lua_replace(state, ffi::LUA_GLOBALSINDEX);
             }
             if shared.scratch.capacity() + shared.args.capacity() > 2 * SCRATCH_KEPT_BYTES {
                 shared.scratch = Vec::new();
@@ -271,7 +295,7 @@ unsafe impl Send for Interpreter {}
 ///
 /// # Safety
 /// A new state.
-unsafe fn prepare(state: *mut lua_State, shared: *mut Shared) {
+unsafe fn prepare(state: *mut lua_State, shared: *mut Shared, deprecated: Deprecated) {
     const OPENERS: [(&CStr, Function); 5] = [
         (c"", ffi::luaopen_base),
         (c"table", ffi::luaopen_table),
@@ -296,7 +320,12 @@ unsafe fn prepare(state: *mut lua_State, shared: *mut Shared) {
         push_functions(state, sandbox::FUNCTIONS);
         push_redis(state);
         push_load_redis(state);
-        ffi::lua_call(state, 4, 5);
+        match deprecated {
+            Deprecated::Hidden => ffi::lua_pushnil(state),
+            Deprecated::Visible => push_functions(state, deprecated::FUNCTIONS),
+        }
+        ffi::lua_call(state, 5, 6);
+        (*shared).proxy_meta = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
         (*shared).load_globals = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
         (*shared).env_meta = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
         (*shared).string_meta = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
@@ -385,7 +414,7 @@ unsafe fn push_load_redis(state: *mut lua_State) {
 /// # Safety
 /// A main stack as `prepare` left it.
 unsafe fn push_input(state: *mut lua_State, input: Input<'_>) -> c_int {
-    let Input { args, first, keys, passing } = input;
+    let Input { args, first, keys, passing, .. } = input;
     let rest = first + keys;
     // SAFETY: the caller's.
     unsafe {

@@ -30,6 +30,8 @@
 
 mod chunk;
 mod coroutine;
+mod debugger;
+mod deprecated;
 mod interpreter;
 mod library;
 mod memory;
@@ -44,6 +46,8 @@ use super::{Api, Registered};
 use crate::resp::Protocol;
 use crate::resp::parse::Span;
 use bytes::Bytes;
+pub use deprecated::Deprecated;
+pub use interpreter::Pace;
 pub use interpreter::{Input, Interpreter, Passing, Reference, Returned, ScriptError};
 pub use library::{LoadError, is_name};
 use memory::Memory;
@@ -83,11 +87,17 @@ struct Shared {
     is_killed: bool,
     /// Whether it has set the collector.
     is_collector_set: bool,
+    /// Whether it stops at lines.
+    pace: Pace,
+    /// Whether it has set the environment of code to come.
+    is_environment_set: bool,
     /// Where the process's stack was at its start.
     stack_base: usize,
     /// References to the scripts' `next`, and to what they see as the metatable of strings.
     next: c_int,
     string_meta: c_int,
+    /// A reference to the metatable of proxies' metatables.
+    proxy_meta: c_int,
     /// References to the globals' metatable, and to what they show while a library is loaded.
     env_meta: c_int,
     load_globals: c_int,

@@ -1,6 +1,7 @@
 -- Runs once in a new interpreter, with all of Lua's libraries at hand, and leaves what scripts may see.
 -- `rust` are the functions of `sandbox.rs`; `locked_meta(real, shown)` makes the metatable of a locked table.
-local G, rust, redis, load_redis = ...
+-- `deprecated` are those of `deprecated.rs`, or nil.
+local G, rust, redis, load_redis, deprecated = ...
 local pairs, setmetatable, type = pairs, setmetatable, type
 local locked_meta = rust.locked_meta
 
@@ -31,9 +32,15 @@ local visible = {
   os = { clock = G.os.clock }, pairs = rust.pairs, pcall = rust.pcall, rawequal = G.rawequal,
   rawget = rust.rawget, rawset = rust.rawset, redis = redis, select = G.select,
   setmetatable = rust.setmetatable, string = string, struct = G.struct, table = table,
-  tonumber = G.tonumber, tostring = G.tostring, type = type, unpack = rust.unpack, xpcall = G.xpcall,
+  tonumber = G.tonumber, tostring = G.tostring, type = type, unpack = rust.unpack, xpcall = rust.xpcall,
   _VERSION = G._VERSION,
 }
+local proxy_meta = {}
+if deprecated then
+  visible.getfenv, visible.setfenv = G.getfenv, deprecated.environment_setter(G.setfenv)
+  visible.newproxy = deprecated.newproxy
+  proxy_meta.__newindex, proxy_meta.__metatable = deprecated.without_finalizer, false
+end
 for name, value in pairs(visible) do
   if type(value) == 'table' then visible[name] = lock(value) end
 end
@@ -48,4 +55,4 @@ G.getmetatable('').__index = string
 -- A library that is being loaded finds only what belongs to that.
 local load_globals = { redis = lock(setmetatable(load_redis, { __index = rust.missing })) }
 setmetatable(load_globals, { __index = rust.missing })
-return env, visible, shown, G.getmetatable(env), load_globals
+return env, visible, shown, G.getmetatable(env), load_globals, proxy_meta

@@ -2,10 +2,11 @@
 
 use super::names::{self, Name, Place};
 use super::reply::{self, Kind};
-use super::{Function, Shared, ffi, lua_State, push_bytes, string_at};
+use super::{Function, Pace, Shared, debugger, ffi, lua_State, push_bytes, string_at};
 use crate::base::{float, num};
 use crate::resp::parse::Span;
 use crate::resp::{Args, Protocol, SHARED_LEN_MIN};
+use crate::script::debug::Remark;
 use crate::script::{Level, Replication};
 use bytes::Bytes;
 use std::ffi::{CStr, c_int};
@@ -107,9 +108,9 @@ unsafe fn execute(state: *mut lua_State) -> Kind {
             return Kind::Error;
         }
         let api = &mut *api;
-        let called = api.call(Args::new(&shared.args, &shared.spans, &shared.big));
+        api.call(Args::new(&shared.args, &shared.spans, &shared.big));
         shared.big.clear();
-        reply::push(state, NAMES, api.reply(), called)
+        reply::push(state, NAMES, api.reply())
     }
 }
 
@@ -316,15 +317,27 @@ unsafe extern "C-unwind" fn replicate_commands(state: *mut lua_State) -> c_int {
     1
 }
 
-/// `redis.breakpoint()`: nobody debugs.
+/// `redis.breakpoint()`: whether somebody debugs.
 unsafe extern "C-unwind" fn breakpoint(state: *mut lua_State) -> c_int {
-    // SAFETY: a free slot.
-    unsafe { ffi::lua_pushboolean(state, 0) };
+    // SAFETY: nothing is owned; a free slot.
+    unsafe {
+        let api = Shared::of(state).api;
+        let is_debugged = api.is_some_and(|api| (*api).note_remark(Remark::Stop));
+        ffi::lua_pushboolean(state, c_int::from(is_debugged));
+    }
     1
 }
 
-/// `redis.debug(...)`: nobody debugs.
-unsafe extern "C-unwind" fn debug(_state: *mut lua_State) -> c_int {
+/// `redis.debug(...)`
+unsafe extern "C-unwind" fn debug(state: *mut lua_State) -> c_int {
+    // SAFETY: nothing is owned but by the shared buffer.
+    unsafe {
+        let shared = Shared::of(state);
+        if let Some(api) = shared.api.filter(|_| shared.pace == Pace::Lines) {
+            debugger::join_arguments(state, shared);
+            (*api).note_remark(Remark::Says(&shared.scratch));
+        }
+    }
     0
 }
 

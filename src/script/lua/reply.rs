@@ -3,7 +3,6 @@
 use super::names::{self, Name, Place};
 use super::{ffi, lua_State, push_bytes, raise};
 use crate::base::{float, num};
-use crate::script::Called;
 use std::ffi::c_int;
 
 /// What a reply turned out to be.
@@ -38,25 +37,18 @@ impl<'a> Reader<'a> {
 /// # Safety
 /// A free slot, the names in that place; in a protected call, no frame owns anything.
 #[inline]
-pub(super) unsafe fn push(
-    state: *mut lua_State,
-    place: Place,
-    reply: &[u8],
-    called: Called,
-) -> Kind {
+pub(super) unsafe fn push(state: *mut lua_State, place: Place, reply: &[u8]) -> Kind {
     let mut reader = Reader { rest: reply };
     // SAFETY: the caller's.
     unsafe { push_one(state, place, &mut reader) };
     if reply.first() != Some(&b'-') {
         return Kind::Value;
     }
-    if called == Called::Executed {
-        // SAFETY: as above; the table is on top.
-        unsafe {
-            names::push(state, place, Name::Ignore);
-            ffi::lua_pushboolean(state, 1);
-            ffi::lua_rawset(state, -3);
-        }
+    // SAFETY: as above; the table is on top. The error was counted.
+    unsafe {
+        names::push(state, place, Name::Ignore);
+        ffi::lua_pushboolean(state, 1);
+        ffi::lua_rawset(state, -3);
     }
     Kind::Error
 }

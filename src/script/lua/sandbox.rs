@@ -38,6 +38,7 @@ pub(super) const FUNCTIONS: &[(&CStr, Function)] = &[
     (c"setmetatable", setmetatable),
     (c"unpack", unpack),
     (c"pcall", pcall),
+    (c"xpcall", xpcall),
     (c"collectgarbage", collectgarbage),
     (c"load", super::chunk::load),
     (c"loadstring", super::chunk::loadstring),
@@ -283,6 +284,10 @@ unsafe extern "C-unwind" fn rawset(state: *mut lua_State) -> c_int {
         ffi::luaL_checkany(state, 3);
         ffi::lua_settop(state, 3);
         refuse_locked(state);
+        if super::deprecated::is_finalizer(state) {
+            ffi::lua_settop(state, 1);
+            return 1;
+        }
         ffi::lua_rawset(state, 1);
     }
     1
@@ -377,6 +382,7 @@ unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
         ffi::luaL_checkany(state, 1);
         let arguments = ffi::lua_gettop(state) - 1;
         if ffi::lua_pcall(state, arguments, ffi::LUA_MULTRET, 0) == ffi::LUA_OK {
+            want_slot(state);
             ffi::lua_pushboolean(state, 1);
             ffi::lua_insert(state, 1);
             return ffi::lua_gettop(state);
@@ -397,6 +403,38 @@ unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
         }
     }
     2
+}
+
+/// `xpcall`
+unsafe extern "C-unwind" fn xpcall(state: *mut lua_State) -> c_int {
+    // SAFETY: nothing is owned.
+    unsafe {
+        ffi::luaL_checkany(state, 2);
+        ffi::lua_settop(state, 2);
+        ffi::lua_insert(state, 1); // the handler, below the function
+        let status = ffi::lua_pcall(state, 0, ffi::LUA_MULTRET, 1);
+        if status != ffi::LUA_OK && Shared::of(state).is_killed {
+            ffi::lua_error(state);
+        }
+        want_slot(state);
+        ffi::lua_pushboolean(state, c_int::from(status == ffi::LUA_OK));
+        ffi::lua_replace(state, 1);
+        ffi::lua_gettop(state)
+    }
+}
+
+/// Leaves the function unless there is a free slot behind what it has got as results.
+///
+/// # Safety
+/// In a function; no frame owns anything.
+unsafe fn want_slot(state: *mut lua_State) {
+    // SAFETY: the caller's.
+    unsafe {
+        if ffi::lua_checkstack(state, 1) == 0 {
+            ffi::lua_settop(state, 0);
+            raise(state, b"too many results");
+        }
+    }
 }
 
 /// `collectgarbage`: what a script sets is put back at its end.

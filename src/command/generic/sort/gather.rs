@@ -11,6 +11,7 @@ use crate::command::server::Server;
 use crate::command::{Context, Error, Outcome};
 use crate::ds::listpack::Element;
 use crate::ds::{quicklist, skiplist};
+use crate::session::SessionFlags;
 use crate::value::{ListRef, SetRef, SortedSetRef, Type, type_of};
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -106,8 +107,10 @@ impl Gathered {
                 gathered.take_list(ListRef::of(&entry).ok_or_else(wrong)?, options);
             }
             Type::Set => {
-                if options.store.is_some() && gathered.weighing.is_none() {
-                    // What is stored does not depend on the order of a table.
+                let is_watched =
+                    options.store.is_some() || ctx.session.flags.contains(SessionFlags::SCRIPT);
+                if is_watched && gathered.weighing.is_none() {
+                    // What is stored, or seen by a script, does not depend on the order of a table.
                     gathered.weighing = Some(Weighing::Elements(Kind::Text));
                 }
                 let set = SetRef::of(&entry).ok_or_else(wrong)?;

@@ -11,6 +11,8 @@ use crate::base::num;
 use mlua_sys::lua51 as ffi;
 use std::ffi::{CStr, c_int};
 
+const TOO_MUCH: &CStr = c"Cannot serialise, too much output";
+
 /// A table that is being encoded.
 #[derive(Clone, Copy)]
 pub(super) enum Frame {
@@ -72,7 +74,7 @@ impl Encoder<'_> {
         unsafe {
             match ffi::lua_type(self.state, -1) {
                 ffi::LUA_TSTRING => {
-                    text::write(string_at(self.state, -1).unwrap_or(b""), self.out);
+                    self.string(-1);
                 }
                 ffi::LUA_TNUMBER => self.number(-1),
                 ffi::LUA_TBOOLEAN => {
@@ -101,6 +103,21 @@ impl Encoder<'_> {
             if number::write(n, digits_max, invalid, self.out).is_err() {
                 self.fail(index, b"must not be NaN or Inf");
             }
+        }
+    }
+
+    /// # Safety
+    /// A string is there; no frame owns anything.
+    unsafe fn string(&mut self, index: c_int) {
+        // SAFETY: the caller's; it stays where it is until it is encoded.
+        unsafe {
+            let bytes = string_at(self.state, index).unwrap_or(b"");
+            if self.out.len() + bytes.len() > OUTPUT_BYTES_MAX / text::GROWTH_MAX
+                && self.out.len() + text::len(bytes) > OUTPUT_BYTES_MAX
+            {
+                fail(self.state, TOO_MUCH);
+            }
+            text::write(bytes, self.out);
         }
     }
 
@@ -145,7 +162,7 @@ impl Encoder<'_> {
         while let Some(frame) = self.instance.frames.last_mut() {
             if self.out.len() > OUTPUT_BYTES_MAX {
                 // SAFETY: the caller's.
-                unsafe { fail(self.state, c"Cannot serialise, too much output") };
+                unsafe { fail(self.state, TOO_MUCH) };
             }
             // SAFETY: the caller's; the key that `lua_next` is given is the one it gave.
             unsafe {
@@ -193,7 +210,7 @@ impl Encoder<'_> {
                     self.out.push(b'"');
                 }
                 ffi::LUA_TSTRING => {
-                    text::write(string_at(self.state, -2).unwrap_or(b""), self.out);
+                    self.string(-2);
                 }
                 _ => self.fail(-2, b"table key must be a number or string"),
             }

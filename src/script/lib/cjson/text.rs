@@ -1,5 +1,18 @@
 //! Strings as JSON has them: the escapes, both ways.
 
+/// A byte becomes so many at most.
+pub(super) const GROWTH_MAX: usize = 6;
+
+/// How many bytes [`write`] makes of a string.
+pub(super) fn len(bytes: &[u8]) -> usize {
+    let len_of = |&byte: &u8| match byte {
+        b'"' | b'\\' | b'/' | 0x08 | b'\t' | b'\n' | 0x0c | b'\r' => 2,
+        0..0x20 | 0x7f => GROWTH_MAX,
+        0x20..0x7f | 0x80.. => 1,
+    };
+    2 + bytes.iter().map(len_of).sum::<usize>()
+}
+
 /// Appends a string with its quotes. Bytes beyond ASCII stand as they are, whether or not they are UTF-8.
 pub(super) fn write(bytes: &[u8], out: &mut Vec<u8>) {
     out.reserve(bytes.len() + 2);
