@@ -62,7 +62,7 @@ fn genuine_replicas_get_a_snapshot_and_then_the_stream() {
             follow(&mut replica, server.port());
             expect_same(&mut primary, &mut replica);
             run(&mut primary, &["SELECT 3", "SET in-another-db 1", "SELECT 0"]);
-            run(&mut primary, &SAMPLE[..16]);
+            run(&mut primary, &SAMPLE[..15]);
             run(&mut primary, &["MULTI", "SET a 1", "INCR a", "EXEC", "FLUSHDB", "SET b 2"]);
             expect_same(&mut primary, &mut replica);
             assert_eq!(info(&mut primary, "sync_full"), "1");
