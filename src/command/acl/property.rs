@@ -1,19 +1,30 @@
 //! A property of access control: random commands by random users touch only what they may.
 //!
-//! Two servers hold the same keys, but for the values of those that a user has no permission for at all.
-//! The user sends both the same commands. What is refused changes nothing; what is not refused changes
-//! only keys that the user may write; and as the replies are the same, they tell nothing of the others.
+//! Two servers hold the same keys in several databases, but for the values of those that a user has no
+//! permission for at all. The user sends both the same commands. What is refused changes nothing and is
+//! heard by nobody; what is not refused changes only keys that the user may write, in databases that it may
+//! use, and is heard only on channels that it may use; and as the replies are the same, they tell nothing of
+//! the others.
 //!
 //! `CARNELIAN_ACL_COMMANDS` says how many commands are sent, 40,000 if it is not set.
 
+use crate::base::glob::{self, Case};
 use crate::base::rng::Rng;
 use crate::command::testing::Bench;
-use crate::command::transaction;
+use crate::command::{pubsub, transaction};
+use crate::pubsub::{Kind, Subscriptions};
 use crate::session::{Session, SessionFlags};
 
 const KEYS: [&str; 8] = ["k0", "k1", "k2", "k3", "l0", "l1", "l2", "m"];
 
-/// Command lines; `K` is a key, `V` something else.
+/// How many databases hold keys.
+const DATABASES: usize = 3;
+
+const CHANNELS: [&str; 4] = ["c0", "c1", "d0", "e"];
+const CHANNEL_PATTERNS: [&str; 4] = ["c*", "?0", "e", "d*"];
+
+/// Command lines; `K` is a key, `D` a database, `C` a channel, `P` a pattern of channels, `V` something
+/// else.
 const LINES: &[&str] = &[
     "GET K",
     "SET K V",
@@ -143,6 +154,22 @@ const LINES: &[&str] = &[
     "XGROUP CREATE K V 0 MKSTREAM",
     "XINFO STREAM K",
     "WATCH K",
+    "SELECT D",
+    "SELECT D",
+    "SELECT D",
+    "MOVE K D",
+    "COPY K K DB D",
+    "COPY K K DB D REPLACE",
+    "SWAPDB D D",
+    "FLUSHDB",
+    "FLUSHALL",
+    "PUBLISH C V",
+    "SPUBLISH C V",
+    "SUBSCRIBE C C",
+    "SSUBSCRIBE C",
+    "PSUBSCRIBE P P",
+    "EVAL return(redis.call('publish','c0','x')) 0",
+    "EVAL return(redis.call('select','1')) 0",
     "EVAL return(redis.call('get',KEYS[1])) 1 K",
     "EVAL return(redis.call('set','k1','x')) 0",
     "EVAL return(redis.call('get','l1')) 1 K",
@@ -179,6 +206,8 @@ const WORDS: &[&str] = &[
 struct World {
     bench: Bench,
     user: Session,
+    /// The place of one who listens to all channels.
+    listener: usize,
 }
 
 impl World {
@@ -189,18 +218,42 @@ impl World {
         let mut user = Session::new(id, end.clone(), end, 9, 0, &bench.session.user);
         user.trust = bench.session.trust;
         user.flags.insert(SessionFlags::DENY_BLOCKING);
-        Self { bench, user }
+        let id = bench.server.sessions.next_id();
+        let end = bench.session.peer.clone();
+        let listener = Session::new(id, end.clone(), end, 10, 0, &bench.session.user);
+        let listener = bench.server.sessions.insert(Box::new(listener));
+        let mut own = Subscriptions::default();
+        for name in CHANNELS {
+            bench.server.hub.subscribe(&mut own, listener, Kind::Channel, name.as_bytes());
+            bench.server.hub.subscribe(&mut own, listener, Kind::Shard, name.as_bytes());
+        }
+        let session = bench.server.sessions.get_mut(listener).expect("it was inserted");
+        session.subscriptions = Some(Box::new(own));
+        session.flags.insert(SessionFlags::SUBSCRIBED);
+        Self { bench, user, listener }
     }
 
     /// Makes the keys anew, with these values, and the user with these rules.
-    fn reset(&mut self, rules: &str, values: &[String; KEYS.len()]) {
+    fn reset(&mut self, rules: &str, values: &Values) {
         self.bench.run("FLUSHALL");
-        for (key, value) in KEYS.iter().zip(values) {
-            self.bench.run(&value.replace("KEY", key));
+        for (db, values) in values.iter().enumerate() {
+            self.bench.session.db = db;
+            for (key, value) in KEYS.iter().zip(values) {
+                self.bench.run(&value.replace("KEY", key));
+            }
         }
         self.bench.check(&format!("ACL SETUSER u reset on nopass +@all {rules}"), "+OK");
         let user = self.bench.server.users.get(b"u").expect("it was made").clone();
         self.user.become_user(&user);
+        self.user.db = 0;
+    }
+
+    /// What was published since this was last called.
+    fn heard(&mut self) -> Vec<u8> {
+        let listener = self.bench.server.sessions.get_mut(self.listener).expect("it stays");
+        let heard: Vec<u8> = listener.output.pieces().flatten().copied().collect();
+        listener.output.clear();
+        heard
     }
 
     /// What the user is told.
@@ -209,17 +262,40 @@ impl World {
         let reply = self.bench.raw(words);
         let Bench { server, session } = &mut self.bench;
         transaction::drop_transaction(server, session);
+        pubsub::unsubscribe_from_all(server, session);
         std::mem::swap(&mut self.bench.session, &mut self.user);
         reply
     }
 
     fn values(&mut self) -> Vec<Vec<u8>> {
-        KEYS.iter().map(|key| self.bench.raw(&["DUMP", key])).collect()
+        let mut values = Vec::with_capacity(DATABASES * KEYS.len());
+        for db in 0..DATABASES {
+            self.bench.session.db = db;
+            values.extend(KEYS.iter().map(|key| self.bench.raw(&["DUMP", key])));
+        }
+        values
     }
 }
 
-/// What a user may do with each key: read, write.
-type May = [(bool, bool); KEYS.len()];
+/// The commands that make the keys of each database.
+type Values = [[String; KEYS.len()]; DATABASES];
+
+/// What a user may do.
+struct May {
+    /// With each key: read, write.
+    keys: [(bool, bool); KEYS.len()],
+    databases: [bool; DATABASES],
+    /// Patterns of the channels it may use.
+    channels: Vec<&'static str>,
+}
+
+impl May {
+    fn uses_channel(&self, name: &str) -> bool {
+        self.channels
+            .iter()
+            .any(|pattern| glob::matches(pattern.as_bytes(), name.as_bytes(), Case::Sensitive))
+    }
+}
 
 fn random_rules(rng: &mut Rng) -> (String, May) {
     const PATTERNS: &[(&str, &[usize])] = &[
@@ -230,7 +306,11 @@ fn random_rules(rng: &mut Rng) -> (String, May) {
         ("m", &[7]),
         ("k3", &[3]),
     ];
-    let mut may = [(false, false); KEYS.len()];
+    let mut may = May {
+        keys: [(false, false); KEYS.len()],
+        databases: [true; DATABASES],
+        channels: Vec::new(),
+    };
     let mut rules = String::new();
     for _ in 0..=rng.below_usize(3) {
         let (pattern, keys) = PATTERNS[rng.below_usize(PATTERNS.len())];
@@ -238,8 +318,23 @@ fn random_rules(rng: &mut Rng) -> (String, May) {
             [("~", true, true), ("%R~", true, false), ("%W~", false, true)][rng.below_usize(3)];
         rules.push_str(&format!(" {sign}{pattern}"));
         for &key in keys {
-            may[key] = (may[key].0 || read, may[key].1 || write);
+            may.keys[key] = (may.keys[key].0 || read, may.keys[key].1 || write);
         }
+    }
+    for _ in 0..rng.below_usize(3) {
+        let pattern = CHANNEL_PATTERNS[rng.below_usize(CHANNEL_PATTERNS.len())];
+        rules.push_str(&format!(" &{pattern}"));
+        may.channels.push(pattern);
+    }
+    if rng.below_usize(2) == 0 {
+        may.databases = std::array::from_fn(|_| rng.below_usize(2) == 0);
+        let named = (0..DATABASES).filter(|&db| may.databases[db]).map(|db| db.to_string());
+        let list = named.collect::<Vec<_>>().join(",");
+        rules.push_str(&if list.is_empty() {
+            " resetdbs".to_owned()
+        } else {
+            format!(" db={list}")
+        });
     }
     (rules.trim_start().to_owned(), may)
 }
@@ -275,10 +370,45 @@ fn random_line(rng: &mut Rng) -> Vec<&'static str> {
         match *word {
             "K" => *word = KEYS[rng.below_usize(KEYS.len())],
             "V" => *word = ["a", "b", "1", "7"][rng.below_usize(4)],
+            "D" => *word = ["0", "1", "2"][rng.below_usize(DATABASES)],
+            "C" => *word = CHANNELS[rng.below_usize(CHANNELS.len())],
+            "P" => *word = CHANNEL_PATTERNS[rng.below_usize(CHANNEL_PATTERNS.len())],
             _ => {}
         }
     }
     words
+}
+
+/// The channels, or patterns of channels, that a command line subscribes to.
+fn subscribed<'a>(line: &'a [&'a str]) -> (Kind, &'a [&'a str]) {
+    match line[0] {
+        "SUBSCRIBE" => (Kind::Channel, &line[1..]),
+        "SSUBSCRIBE" => (Kind::Shard, &line[1..]),
+        "PSUBSCRIBE" => (Kind::Pattern, &line[1..]),
+        _ => (Kind::Channel, &[]),
+    }
+}
+
+/// Checks what a command line that was not refused has done.
+fn check_done(
+    may: &May,
+    line: &[&str],
+    before: &[Vec<u8>],
+    after: &[Vec<u8>],
+    context: &str,
+) -> u64 {
+    // These are about databases as a whole, whatever the keys.
+    let is_of_keys = !["FLUSHDB", "FLUSHALL", "SWAPDB"].contains(&line[0]);
+    let mut changed = 0;
+    for (at, (old, new)) in before.iter().zip(after).enumerate() {
+        let (db, key) = (at / KEYS.len(), at % KEYS.len());
+        if old != new {
+            changed += 1;
+            assert!(may.databases[db], "database {db} is changed; {context}");
+            assert!(may.keys[key].1 || !is_of_keys, "{} is changed; {context}", KEYS[key]);
+        }
+    }
+    changed
 }
 
 #[test]
@@ -287,36 +417,59 @@ fn what_is_touched_is_what_is_allowed() {
     let commands: u64 = commands.and_then(|count| count.parse().ok()).unwrap_or(40_000);
     let mut rng = Rng::seeded(8);
     let (mut left, mut right) = (World::new(), World::new());
-    let (mut refused, mut changed) = (0u64, 0u64);
+    let [mut refused, mut changed, mut published, mut listened] = [0u64; 4];
     for round in 0..commands.div_ceil(40) {
         let (rules, may) = random_rules(&mut rng);
-        let mut values: [String; KEYS.len()] = std::array::from_fn(|_| random_value(&mut rng));
+        let mut values: Values =
+            std::array::from_fn(|_| std::array::from_fn(|_| random_value(&mut rng)));
         left.reset(&rules, &values);
-        for (value, may) in values.iter_mut().zip(&may) {
-            if *may == (false, false) {
-                *value = random_value(&mut rng);
-            }
-        }
-        right.reset(&rules, &values);
-        for _ in 0..40 {
-            let line = random_line(&mut rng);
-            let before = left.values();
-            let replies = [left.send(&line), right.send(&line)];
-            let context = || format!("round {round}: {line:?} as {rules}");
-            assert_eq!(replies[0], replies[1], "{}", context());
-            let after = left.values();
-            if replies[0].starts_with(b"-NOPERM") {
-                refused += 1;
-                assert_eq!(before, after, "{}", context());
-            }
-            for (index, key) in KEYS.iter().enumerate() {
-                if before[index] != after[index] {
-                    changed += 1;
-                    assert!(may[index].1, "{key} is changed; {}", context());
+        for (db, values) in values.iter_mut().enumerate() {
+            for (value, key) in values.iter_mut().zip(&may.keys) {
+                if *key == (false, false) || !may.databases[db] {
+                    *value = random_value(&mut rng);
                 }
             }
         }
+        right.reset(&rules, &values);
+        let mut before = left.values();
+        for _ in 0..40 {
+            let line = random_line(&mut rng);
+            let replies = [left.send(&line), right.send(&line)];
+            let context = format!("round {round}: {line:?} as {rules}");
+            assert_eq!(replies[0], replies[1], "{context}");
+            let (after, heard) = (left.values(), left.heard());
+            assert_eq!(heard, right.heard(), "{context}");
+            for name in CHANNELS {
+                let needle = format!("${}\r\n{name}\r\n", name.len());
+                if memchr::memmem::find(&heard, needle.as_bytes()).is_some() {
+                    published += 1;
+                    assert!(may.uses_channel(name), "{name} is told; {context}");
+                }
+            }
+            let (kind, names) = subscribed(&line);
+            if replies[0].starts_with(b"-") {
+                refused += u64::from(replies[0].starts_with(b"-NOPERM"));
+                assert!(heard.is_empty(), "{context}");
+            } else {
+                for name in names {
+                    listened += 1;
+                    let is_allowed = match kind {
+                        Kind::Pattern => may.channels.contains(name),
+                        Kind::Channel | Kind::Shard => may.uses_channel(name),
+                    };
+                    assert!(is_allowed, "{name} is listened to; {context}");
+                }
+            }
+            if replies[0].starts_with(b"-NOPERM") {
+                assert_eq!(before, after, "{context}");
+            }
+            changed += check_done(&may, &line, &before, &after, &context);
+            before = after;
+        }
     }
-    println!("{commands} commands, {refused} refused, {changed} changes");
+    println!(
+        "{commands} commands, {refused} refused, {changed} changes, {published} messages, {listened} names"
+    );
     assert!(refused > commands / 20 && changed > commands / 100, "{refused} {changed}");
+    assert!(published > commands / 2000 && listened > commands / 2000, "{published} {listened}");
 }
