@@ -1,7 +1,5 @@
 //! Access control as a process has it: files, warnings, clients that lose what they had.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 mod common;
 
 use common::{Client, Server, scratch, wait_until};

@@ -608,7 +608,7 @@ mod tests {
 
     #[test]
     fn idle_values_are_noted() {
-        let text = "bind-source-addr ::1\nio-threads 4\nhz 20\nreplica-read-only yes\n\
+        let text = "cluster-node-timeout 9\nio-threads 4\nhz 20\nreplica-read-only yes\n\
             lua-replicate-commands no\nmod.x 1";
         let loaded = start(&["f"], &[("f", text)], "").unwrap();
         assert_eq!(
@@ -617,8 +617,8 @@ mod tests {
                 "lua-replicate-commands has no effect here, because scripts are always replicated \
                     by their effects",
                 "mod.x has no effect in this version, which is without modules",
-                "bind-source-addr has no effect in this version, which is without replication",
                 "io-threads has no effect here, because one thread serves every client",
+                "cluster-node-timeout has no effect in this version, which is without cluster mode",
             ]
         );
         assert_eq!(loaded.module_settings[0].value, Text::from("1"));

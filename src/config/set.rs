@@ -325,10 +325,11 @@ mod tests {
     #[test]
     fn values_that_do_nothing_are_noted() {
         let mut config = Config::default();
-        let changes = set(&mut config, &[("bind-source-addr", "::1"), ("hz", "9")], LOCAL).unwrap();
+        let changes =
+            set(&mut config, &[("cluster-node-timeout", "9"), ("hz", "9")], LOCAL).unwrap();
         assert_eq!(
             changes.notes(&config),
-            ["bind-source-addr has no effect in this version, which is without replication"]
+            ["cluster-node-timeout has no effect in this version, which is without cluster mode"]
         );
     }
 }
