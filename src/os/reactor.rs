@@ -790,10 +790,11 @@ impl Service<'_> {
     fn close_gently(&mut self, index: usize) {
         let connection = self.io.connections.get_mut(index).and_then(Option::take);
         self.node.disconnected(index);
-        if let Some(connection) = connection.filter(|connection| !connection.is_exhausted) {
+        let Some(Connection { wire, is_exhausted, .. }) = connection else { return };
+        let stream = wire.into_stream(); // which says goodbye
+        if !is_exhausted {
             let io = &mut **self.io;
-            let (registry, now_ms) = (io.poll.registry(), io.woken.mono_ms());
-            io.lingerers.add(connection.wire.into_stream(), Registered::Yes, registry, now_ms);
+            io.lingerers.add(stream, Registered::Yes, io.poll.registry(), io.woken.mono_ms());
         }
     }
 }

@@ -273,14 +273,9 @@ fn build(
     for (index, listener) in listeners.borrow_mut().iter_mut().enumerate() {
         listener.register(poll.registry(), reactor::listener_token(index))?;
     }
-    let mut signal_source = SourceFd(&signals.as_raw_fd());
-    mio::event::Source::register(
-        &mut signal_source,
-        poll.registry(),
-        reactor::SIGNAL_TOKEN,
-        Interest::READABLE,
-    )
-    .map_err(StartError::Io)?;
+    let mut source = SourceFd(&signals.as_raw_fd());
+    let registry = poll.registry();
+    mio::event::Source::register(&mut source, registry, reactor::SIGNAL_TOKEN, Interest::READABLE)?;
     let [first, second, third, fourth] = random::seed()?;
     let hash_key = HashKey::new(first, second);
     let mut rng = Rng::seeded(third);

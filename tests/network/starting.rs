@@ -125,6 +125,7 @@ fn the_process_title_has_the_name_that_the_server_was_called_by() {
         .unwrap();
     let server = Started(child);
     wait_until("the server", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    Client::to(port).check("PING", "+PONG"); // it has long got its title when it answers
     let title = || fs::read_to_string(format!("/proc/{}/cmdline", server.0.id())).unwrap();
     assert_eq!(title().trim_end_matches('\0'), format!("/opt/cache 127.0.0.1:{port}"));
     Client::to(port).check("CONFIG SET proc-title-template '{port}: {title}'", "+OK");

@@ -63,7 +63,11 @@ impl Operator {
         };
         world.sites[place].disturb(world.now);
         world.sites[place].should_follow((to != place).then_some(to));
-        world.order(place, &command);
+        let reply = world.order(place, &command);
+        if String::from_utf8_lossy(&reply).contains("failing over") {
+            world.order(place, "FAILOVER ABORT");
+            world.order(place, &command);
+        }
     }
 
     /// Does one thing; after how long there is another.

@@ -46,6 +46,9 @@ const ARGS: &[Arg] = &[Arg::one_of(
 )];
 
 fn replicaof(ctx: &mut Context<'_>) -> Outcome {
+    if ctx.server.replication.failover.is_under_way() {
+        return Err(Error::fixed("ERR REPLICAOF not allowed while failing over."));
+    }
     if ctx.is_word(1, "no") && ctx.is_word(2, "one") {
         if !ctx.server.replication.role.is_primary() {
             ctx.server.follow_nobody();
