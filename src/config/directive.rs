@@ -134,7 +134,7 @@ impl Capability {
             Capability::AppendOnlyFile => "the append-only file",
             Capability::Cluster => "cluster mode",
             Capability::Modules => "modules",
-            Capability::Replication => "replication",
+            Capability::Replication => "replication over TLS",
             Capability::Scripting => "scripting",
             Capability::Sets => "sets",
             Capability::Snapshots => "snapshots",
