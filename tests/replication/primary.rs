@@ -193,6 +193,10 @@ fn a_restart_from_a_snapshot_keeps_the_past() {
         let mut replica = foreign.connect();
         follow(&mut replica, server.port());
         let mut primary = server.connect();
+        // The link is up once the snapshot has come; the process that sent it may still be ending.
+        wait_until("the snapshot's sender to end", || {
+            info(&mut primary, "rdb_bgsave_in_progress") == "0"
+        });
         run(&mut primary, &["SET k v", "SAVE"]);
         assert_eq!(primary.command(&["WAIT", "1", "5000"]).to_string(), ":1");
         let saved = std::fs::read(dir.path().join("dump.rdb")).unwrap();
