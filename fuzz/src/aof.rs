@@ -14,6 +14,7 @@ use carnelian::persist::aof::manifest::{BaseFormat, Manifest, Newest};
 use carnelian::persist::aof::read::Reader;
 use carnelian::persist::aof::replay::{End, Tail, Tolerance, Torn, Verdict, judge, replay};
 use carnelian::store::Keyspace;
+use std::cell::RefCell;
 use std::io::{self, BufReader, Read};
 
 const KEY: HashKey = HashKey::new(1, 2);
@@ -94,25 +95,84 @@ fn read_back(manifest: &Manifest) {
     assert_eq!(again.history(), manifest.history());
 }
 
+thread_local! {
+    /// Those that did not fail at errors, and that did, for further logs: making one takes longer than most logs.
+    static REPLAYERS: RefCell<[Option<Replayer>; 2]> = const { RefCell::new([None, None]) };
+}
+
+fn keyspace() -> Keyspace {
+    let mut keyspace = Keyspace::new(3, KEY, Rng::seeded(1));
+    keyspace.set_now_without_expiry(NOW.unix_ms());
+    keyspace
+}
+
+/// One without keys and libraries.
+fn replayer(choices: Choices) -> Replayer {
+    let kept = REPLAYERS.with_borrow_mut(|kept| kept[usize::from(choices.fails_at_errors)].take());
+    let mut replayer = kept.unwrap_or_else(|| {
+        let config = Config {
+            databases: 3,
+            propagation_error_behavior: match choices.fails_at_errors {
+                true => PropagationErrorBehavior::Panic,
+                false => PropagationErrorBehavior::Ignore,
+            },
+            ..Config::default()
+        };
+        Replayer::new(&config, keyspace(), NOW).expect("nothing is renamed")
+    });
+    replayer.begin();
+    replayer.take_libraries();
+    replayer
+}
+
+/// Whether a log may leave something with the server or the session that is not in the keyspace.
+fn changes_more_than_keys(log: &[u8]) -> bool {
+    let names: [&[u8]; 22] = [
+        b"acl",
+        b"auth",
+        b"client",
+        b"config",
+        b"debug",
+        b"eval",
+        b"failover",
+        b"fcall",
+        b"function",
+        b"hello",
+        b"latency",
+        b"monitor",
+        b"psub",
+        b"psync",
+        b"replconf",
+        b"replicaof",
+        b"reset",
+        b"script",
+        b"slaveof",
+        b"ssub",
+        b"sync",
+        b"watch",
+    ];
+    let starts = |line: &[u8], name: &[u8]| {
+        line.len() >= name.len() && line[..name.len()].eq_ignore_ascii_case(name)
+    };
+    let mut lines = log.split(|&byte| byte == b'\n');
+    lines.any(|line| names.iter().any(|name| starts(line, name)))
+}
+
 /// How a log was read, and how many keys there are then; nothing if a command could not be executed.
 fn executed(
     bytes: &[u8],
     choices: Choices,
 ) -> Option<(carnelian::persist::aof::replay::Replayed, usize)> {
-    let config = Config {
-        databases: 3,
-        propagation_error_behavior: match choices.fails_at_errors {
-            true => PropagationErrorBehavior::Panic,
-            false => PropagationErrorBehavior::Ignore,
-        },
-        ..Config::default()
-    };
-    let keyspace = Keyspace::new(3, KEY, Rng::seeded(1));
-    let mut replayer = Replayer::new(&config, keyspace, NOW).expect("nothing is renamed");
-    replayer.begin();
+    let mut replayer = replayer(choices);
     let mut reader = Reader::new(Slow { bytes, step: choices.step }, 0);
-    let replayed = replay(&mut reader, &mut replayer, &Progress::new()).ok()?;
-    let keyspace = replayer.into_keyspace();
+    let replayed = replay(&mut reader, &mut replayer, &Progress::new());
+    let mut keyspace = std::mem::replace(replayer.keyspace_mut(), keyspace());
+    if !changes_more_than_keys(bytes) {
+        REPLAYERS
+            .with_borrow_mut(|kept| kept[usize::from(choices.fails_at_errors)] = Some(replayer));
+    }
+    let replayed = replayed.ok()?;
+    keyspace.set_now(NOW.unix_ms());
     #[cfg(fuzzing)]
     for db in 0..keyspace.len() {
         keyspace.db(db).check_invariants();

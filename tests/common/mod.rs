@@ -11,6 +11,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -191,9 +192,13 @@ pub(crate) fn scratch() -> TempDir {
     tempfile::Builder::new().prefix("carnelian-test-").tempdir().unwrap()
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and none of those that connections to others start from: one of
+/// those may be taken by anybody's next connection.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let random = || RandomState::new().hash_one(0);
+    let drawn = std::iter::repeat_with(|| 10_000 + u16::try_from(random() % 20_000).unwrap());
+    let is_free = |&port: &u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    drawn.take(1000).find(is_free).expect("one in a thousand ports is free")
 }
 
 /// Asks every few milliseconds until `condition` holds; fails after [`PATIENCE`].

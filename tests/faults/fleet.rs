@@ -112,10 +112,10 @@ impl Fleet {
         self.sessions.iter().map(|session| session.total.load(Ordering::Relaxed)).sum()
     }
 
-    /// Operations acknowledged between two moments.
-    pub(crate) fn acknowledged_between(&self, begin: Instant, end: Instant) -> usize {
-        let moments = self.sessions.iter().flat_map(|session| &session.acknowledged_at);
-        moments.filter(|&&at| at >= begin && at < end).count()
+    /// Operations that changed something, both sent and acknowledged between two moments.
+    pub(crate) fn effective_between(&self, begin: Instant, end: Instant) -> usize {
+        let spans = self.sessions.iter().flat_map(|session| &session.effective);
+        spans.filter(|&&(sent, acknowledged)| sent >= begin && acknowledged < end).count()
     }
 
     /// The time from `end` until the last client was acknowledged something.

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     /// When each operation was acknowledged; those of the history start at `history_from`.
     pub(crate) acknowledged_at: Vec<Instant>,
     history_from: usize,
+    /// When each acknowledged operation that changed something was sent, and when it was acknowledged.
+    pub(crate) effective: Vec<(Instant, Instant)>,
     /// Operations acknowledged since the session exists; others look while it writes.
     pub(crate) total: Arc<AtomicU64>,
     /// The first few texts of refusals.
@@ -81,6 +83,7 @@ impl Session {
             keeping: Keeping::Log(Fsync::Always),
             acknowledged_at: Vec::new(),
             history_from: 0,
+            effective: Vec::new(),
             total: Arc::default(),
             refused: Vec::new(),
             violations: Vec::new(),
@@ -178,22 +181,28 @@ impl Session {
         let mut request = Vec::new();
         let mut replies = Vec::new();
         for _ in 0..depth {
+            let before = self.writer.state.fingerprint();
             let Operation { commands, changes } = self.writer.draw(&mut self.rng);
+            let effect = self.writer.state.fingerprint() != before;
             for words in &commands {
                 encode(words, &mut request);
             }
-            replies.push(commands.len());
+            replies.push((commands.len(), effect));
             self.history.operations.push(changes);
         }
+        let sent_at = Instant::now();
         connection.send(&request)?;
         let mut accepted = Accepted::All;
-        for commands in replies {
+        for (commands, effect) in replies {
             let mut error = None;
             for _ in 0..commands {
                 error = error.or(first_error(connection.reply()?));
             }
             match error {
-                None if accepted == Accepted::All => self.acknowledge(),
+                None if accepted == Accepted::All => {
+                    let at = self.acknowledge();
+                    self.effective.extend(effect.then_some((sent_at, at)));
+                }
                 None => {}
                 Some(text) => {
                     accepted = Accepted::Part;
@@ -204,13 +213,15 @@ impl Session {
         Ok(accepted)
     }
 
-    fn acknowledge(&mut self) {
-        self.acknowledged_at.push(Instant::now());
+    fn acknowledge(&mut self) -> Instant {
+        let now = Instant::now();
+        self.acknowledged_at.push(now);
         match self.keeping {
             Keeping::Log(_) => self.history.acknowledged += 1,
             Keeping::Snapshots => {}
         }
         self.total.fetch_add(1, Ordering::Relaxed);
+        now
     }
 
     /// Operations of the history that the server replied to.
@@ -279,6 +290,7 @@ impl Session {
     /// Supposes an empty server.
     pub(crate) fn forget(&mut self) {
         self.acknowledged_at.clear();
+        self.effective.clear();
         self.go_on_from(Model::default());
     }
 }

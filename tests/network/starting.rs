@@ -83,9 +83,17 @@ impl Started {
             .unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let started = Started(child);
-        wait_until("the server", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        wait_until_loaded(port);
         (started, Client::to(port))
     }
+}
+
+/// Waits for any answer but that there is no time for one yet.
+fn wait_until_loaded(port: u16) {
+    wait_until("the server", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    wait_until("its data", || {
+        !Client::to(port).command(&["PING"]).to_string().starts_with("-LOADING")
+    });
 }
 
 impl Drop for Started {
@@ -124,8 +132,7 @@ fn the_process_title_has_the_name_that_the_server_was_called_by() {
         .spawn()
         .unwrap();
     let server = Started(child);
-    wait_until("the server", || TcpStream::connect(("127.0.0.1", port)).is_ok());
-    Client::to(port).check("PING", "+PONG"); // it has long got its title when it answers
+    wait_until_loaded(port); // by then it has long got its title
     let title = || fs::read_to_string(format!("/proc/{}/cmdline", server.0.id())).unwrap();
     assert_eq!(title().trim_end_matches('\0'), format!("/opt/cache 127.0.0.1:{port}"));
     Client::to(port).check("CONFIG SET proc-title-template '{port}: {title}'", "+OK");
