@@ -243,6 +243,7 @@ impl Check<'_> {
             Flaw::Prefix { .. }
             | Flaw::LineEnd(_)
             | Flaw::Length(_)
+            | Flaw::NoLength
             | Flaw::Short { .. }
             | Flaw::Multi
             | Flaw::Exec

@@ -31,6 +31,9 @@ pub enum Flaw {
     LineEnd([u8; 2]),
     /// An argument of this length cannot be.
     Length(i64),
+    /// An argument without a length. Redis takes it for an empty one; no server writes that, and none
+    /// is to be loaded out of a damaged log.
+    NoLength,
     /// An argument is cut off; both with the end of its line.
     Short {
         /// Bytes it should have.
@@ -66,6 +69,7 @@ impl Flaw {
                     "Expected to read string of {len} bytes, which is not in the suitable range"
                 )
             }
+            Self::NoLength => "Expected the length of a string, got no number".to_owned(),
             Self::Short { expected, found } => {
                 format!("Expected to read {expected} bytes, got {found} bytes")
             }
@@ -293,6 +297,10 @@ impl<R: BufRead> Source<'_, R> {
         let digits = &rest[usize::from(is_negative)..];
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         self.line_end(if count == 0 { rest } else { &digits[count..] })?;
+        let is_zero = digits[..count].iter().all(|&digit| digit == b'0');
+        if mark == b'$' && (count == 0 || is_negative && is_zero) {
+            return Err(Flaw::NoLength.into());
+        }
         let size = digits[..count].iter().fold(0_i64, |size, &digit| {
             size.saturating_mul(10).saturating_add(i64::from(digit - b'0'))
         });
@@ -401,6 +409,8 @@ mod tests {
         check("*1\r\n$3\r\nDELxyz", "27 10 35: Expected \\r\\n, got: 7879");
         let range = "bytes, which is not in the suitable range";
         check("*1\r\n$-3\r\n", &format!("27 10 31: Expected to read string of -3 {range}"));
+        check("*1\r\n$\r\n\r\n", "27 10 31: Expected the length of a string, got no number");
+        check("*1\r\n$-0\r\n\r\n", "27 10 31: Expected the length of a string, got no number");
         let huge = format!("27 10 31: Expected to read string of {} {range}", i64::MAX);
         check("*1\r\n$99999999999999999999\r\n", &huge);
         check(
