@@ -114,8 +114,6 @@ pub enum Capability {
     Cluster,
     /// Modules.
     Modules,
-    /// Replication.
-    Replication,
     /// Scripts and functions.
     Scripting,
     /// Sets.
@@ -134,7 +132,6 @@ impl Capability {
             Capability::AppendOnlyFile => "the append-only file",
             Capability::Cluster => "cluster mode",
             Capability::Modules => "modules",
-            Capability::Replication => "replication over TLS",
             Capability::Scripting => "scripting",
             Capability::Sets => "sets",
             Capability::Snapshots => "snapshots",

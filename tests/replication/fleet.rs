@@ -15,10 +15,15 @@ pub(crate) struct Foreign {
 impl Foreign {
     /// Starts the program.
     pub(crate) fn start(program: &Path, arguments: &[&str]) -> Foreign {
+        Foreign::try_start(program, arguments).expect("it starts")
+    }
+
+    /// Starts the program; `None` if it ends, because it does not know what it is told.
+    pub(crate) fn try_start(program: &Path, arguments: &[&str]) -> Option<Foreign> {
         let dir = scratch();
         let port = free_port();
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--enable-debug-command", "yes", "--dir"])
             .arg(dir.path())
@@ -28,10 +33,12 @@ impl Foreign {
             .stdout(log)
             .spawn()
             .unwrap();
+        let mut has_ended = false;
         wait_until("a server to listen", || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+            has_ended = child.try_wait().unwrap().is_some();
+            has_ended || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        Foreign { child, port, _dir: dir }
+        (!has_ended).then(|| Foreign { child, port, _dir: dir })
     }
 
     /// A new connection.

@@ -13,6 +13,11 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn to(target: u16) -> Proxy {
+        Proxy::in_pieces(target, 4096)
+    }
+
+    /// One that reads and sends so many bytes at most at a time.
+    pub(crate) fn in_pieces(target: u16, bytes_max: usize) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let streams = Arc::new(Mutex::new(Vec::new()));
@@ -20,11 +25,13 @@ impl Proxy {
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let Ok(far) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+                near.set_nodelay(true).unwrap();
+                far.set_nodelay(true).unwrap();
                 let pair = [near.try_clone().unwrap(), far.try_clone().unwrap()];
                 kept.lock().unwrap().extend(pair);
                 let (near_again, far_again) = (near.try_clone().unwrap(), far.try_clone().unwrap());
-                thread::spawn(move || pass(near, far));
-                thread::spawn(move || pass(far_again, near_again));
+                thread::spawn(move || pass(near, far, bytes_max));
+                thread::spawn(move || pass(far_again, near_again, bytes_max));
             }
         });
         Proxy { port, streams }
@@ -43,8 +50,8 @@ impl Proxy {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream) {
-    let mut buffer = [0; 4096];
+fn pass(mut from: TcpStream, mut to: TcpStream, bytes_max: usize) {
+    let mut buffer = vec![0; bytes_max];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         if to.write_all(&buffer[..count]).is_err() {
             break;

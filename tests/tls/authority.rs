@@ -3,6 +3,7 @@
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 /// What a certificate is to say.
@@ -23,8 +24,9 @@ impl<'a> Wish<'a> {
 }
 
 /// Somebody who vouches for certificates.
+#[derive(Clone)]
 pub(crate) struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    issuer: Rc<CertifiedIssuer<'static, KeyPair>>,
 }
 
 /// A certificate and its key, in PEM.
@@ -54,7 +56,7 @@ impl Authority {
         let mut params = params(Wish::named("an authority"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        Self { issuer: CertifiedIssuer::self_signed(params, key).unwrap() }
+        Self { issuer: Rc::new(CertifiedIssuer::self_signed(params, key).unwrap()) }
     }
 
     pub(crate) fn pem(&self) -> String {

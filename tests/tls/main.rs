@@ -5,12 +5,18 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../replication/fleet.rs"]
+#[expect(dead_code, reason = "another program uses the rest of it")]
+mod fleet;
+#[path = "../replication_of/proxy.rs"]
+mod proxy;
 
 mod authority;
 mod client;
 mod directives;
 mod identity;
 mod reload;
+mod replicas;
 mod strangers;
 mod streams;
 

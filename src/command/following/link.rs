@@ -259,6 +259,7 @@ impl Server {
         let position = work.filter(|work| work.resumable.is_some());
         let position = position.map(|_| Position { id: *history.id(), offset: history.offset() });
         let port = match config.replica_announce_port {
+            0 if config.tls_replication && config.tls_port != 0 => config.tls_port,
             0 => config.port,
             announced => announced,
         };

@@ -121,21 +121,20 @@ impl Service<'_> {
         self.keep_alive(&stream);
         tracing::debug!("Accepted {peer}");
         let index = self.node.connected(peer, local, stream.as_raw_fd());
-        self.enlist(stream, index);
+        self.enlist(Wire::plain(stream), index);
     }
 
     /// Makes a socket that of the client at a place.
-    pub(super) fn enlist(&mut self, mut stream: Stream, index: usize) {
+    pub(super) fn enlist(&mut self, mut wire: Wire, index: usize) {
         let id = self.node.server.sessions.get(index).map_or(0, |session| session.id.0);
         let generation = num::usize_of(id & 0x3fff_ffff);
-        if let Err(error) =
-            stream.register(self.io.poll.registry(), client_token(index, generation))
-        {
+        let token = client_token(index, generation);
+        if let Err(error) = wire.register(self.io.poll.registry(), token) {
             tracing::warn!("Registering client socket: {}", errno::text(&error));
             self.node.disconnected(index);
             return;
         }
-        self.io.connect(index, Connection::new(Wire::plain(stream), generation));
+        self.io.connect(index, Connection::new(wire, generation));
     }
 
     /// One who has yet to show that it speaks TLS. If there are too many already it is turned away without

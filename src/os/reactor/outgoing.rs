@@ -3,7 +3,11 @@
 use super::{Input, READ_BYTES, Reactor, Received, Service, own};
 use crate::os::dial::Dialled;
 use crate::os::errno;
+use crate::os::stream::Stream;
+use crate::os::tls::channel::Greeting;
+use crate::os::tls::wire::Wire;
 use crate::session::SessionFlags;
+use std::io;
 use std::os::fd::AsRawFd;
 
 /// Reads from the primary in one turn.
@@ -49,8 +53,33 @@ impl Service<'_> {
             session.is_queued_for_write = true;
             server.writable.push(index);
         } else if session.flags.contains(SessionFlags::PRIMARY) {
-            self.node.link_connected(index);
+            self.greet_primary(index);
         }
+    }
+
+    /// Goes on with the handshake, if it is not over; without TLS it is, as soon as the socket is connected.
+    #[cold]
+    fn greet_primary(&mut self, index: usize) {
+        let Some(Some(connection)) = self.io.connections.get_mut(index) else { return };
+        if !connection.wire.is_greeting() {
+            return self.node.link_connected(index);
+        }
+        match connection.wire.greet() {
+            Ok(Greeting::Waits) => {}
+            Ok(Greeting::More) => self.queue_unread(index),
+            Ok(Greeting::Done) => {
+                self.node.link_connected(index);
+                self.queue_unread(index); // the end of the handshake may not be all that came
+            }
+            Err(error) => self.primary_failed(index, &error),
+        }
+    }
+
+    fn primary_failed(&mut self, index: usize, error: &io::Error) {
+        if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
+            tracing::warn!("Error condition on socket for SYNC: {}", errno::text(error));
+        }
+        self.read_failed(index, error);
     }
 
     fn dialled(&mut self, dialled: Dialled) {
@@ -61,10 +90,29 @@ impl Service<'_> {
                 return self.node.server.dial_failed(attempt, &errno::text(&error));
             }
         };
-        let descriptor = stream.as_raw_fd();
+        let wire = match self.primary_wire(stream) {
+            Ok(wire) => wire,
+            Err(error) => {
+                return self.node.server.dial_failed(attempt, &errno::text(&error));
+            }
+        };
+        let descriptor = wire.stream().as_raw_fd();
         if let Some(index) = self.node.dialled(attempt, peer, local, descriptor) {
-            self.enlist(stream, index);
+            self.enlist(wire, index);
         }
+    }
+
+    /// The connection to the primary, with TLS if that is wanted.
+    fn primary_wire(&self, stream: Stream) -> io::Result<Wire> {
+        let server = &*self.node.server;
+        if !server.config.tls_replication {
+            return Ok(Wire::plain(stream));
+        }
+        let contexts = self.io.tls.borrow();
+        let contexts =
+            contexts.as_ref().ok_or_else(|| io::Error::other("there is no certificate for TLS"))?;
+        let host = server.replication.role.following().map_or("", |following| &following.host);
+        Wire::client(stream, &contexts.client, host)
     }
 
     /// Reads what the primary sent, as long as there is room for it.
@@ -78,6 +126,9 @@ impl Service<'_> {
             }
             let io = &mut **self.io;
             let Some(Some(connection)) = io.connections.get_mut(index) else { return };
+            if connection.wire.is_greeting() {
+                return self.greet_primary(index);
+            }
             let Input { buffer, received } = own(&mut io.input);
             match connection.wire.read(&mut buffer[..READ_BYTES]) {
                 Ok(0) => return self.disconnect(index, None),
@@ -91,15 +142,7 @@ impl Service<'_> {
                         return;
                     }
                 }
-                Err(error) => {
-                    if error.kind() != std::io::ErrorKind::WouldBlock {
-                        tracing::warn!(
-                            "Error condition on socket for SYNC: {}",
-                            errno::text(&error)
-                        );
-                    }
-                    return self.read_failed(index, &error);
-                }
+                Err(error) => return self.primary_failed(index, &error),
             }
         }
         self.queue_unread(index);

@@ -56,6 +56,12 @@ impl Wire {
         }
     }
 
+    /// Whether there is a handshake, and it is not over.
+    #[must_use]
+    pub fn is_greeting(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_greeting())
+    }
+
     /// The certificate that the other end has shown, as DER.
     #[must_use]
     pub fn peer_certificate(&self) -> Option<&[u8]> {
