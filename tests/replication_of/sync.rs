@@ -100,3 +100,41 @@ fn a_demoted_primary_asks_for_what_it_lacks() {
         assert_eq!(info(&mut new, "sync_full"), "0");
     });
 }
+
+#[test]
+fn what_has_come_is_loaded_though_the_primary_dies_meanwhile() {
+    for load in ["disabled", "swapdb"] {
+        let primary = Server::with(&["--repl-diskless-sync-delay", "0"]);
+        primary.check("DEBUG POPULATE 3000; SET k v", "+OK +OK");
+        let arguments = ["--repl-diskless-load", load, "--key-load-delay", "1000"];
+        let replica = replica_of(primary.port(), &arguments);
+        let mut reader = replica.connect();
+        wait_until("the snapshot to be loaded", || info(&mut reader, "loading") == "1");
+        drop(primary);
+        replica.wait_for_log("Connection with master lost. Loading what it has sent goes on.");
+        assert_eq!(info(&mut reader, "loading"), "1", "the link was lost too late to tell");
+        wait_until("it to be loaded", || info(&mut reader, "loading") == "0");
+        reader.check("DBSIZE; GET k", ":3001 $v");
+        assert_eq!(info(&mut reader, "master_link_status"), "down");
+        reader.check("REPLICAOF NO ONE; DBSIZE", "+OK :3001");
+    }
+}
+
+#[test]
+fn a_link_lost_while_a_snapshot_is_loaded_is_gone_on_with() {
+    let primary = Server::with(&["--repl-diskless-sync-delay", "0"]);
+    primary.check("DEBUG POPULATE 3000", "+OK");
+    let replica = replica_of(primary.port(), &["--key-load-delay", "1000"]);
+    let mut reader = replica.connect();
+    wait_until("the snapshot to be loaded", || info(&mut reader, "loading") == "1");
+    let mut writer = primary.connect();
+    writer.check("SET k v; CLIENT KILL TYPE replica", "+OK :1");
+    replica.wait_for_log("Loading what it has sent goes on.");
+    wait_for_link(&replica);
+    wait_for_offset(&mut writer, &mut reader);
+    reader.check("DBSIZE; GET k", ":3001 $v");
+    assert_eq!(
+        (info(&mut writer, "sync_full"), info(&mut writer, "sync_partial_ok")),
+        ("1".into(), "1".into())
+    );
+}

@@ -165,6 +165,7 @@ impl Server {
         self.host.follow_role(&self.replication.role);
         self.follow_stream();
         self.replication.alone_since_ms = self.now.mono_ms();
+        self.judge_replicas();
     }
 
     /// Closes the link, if there is one, and forgets what was under way.
@@ -188,7 +189,7 @@ impl Server {
     }
 
     /// Notes that the primary may be asked to go on where the history ends.
-    fn keep_place(&mut self, db: usize) {
+    pub(super) fn keep_place(&mut self, db: usize) {
         if let Some(work) = self.work_mut() {
             work.resumable = (!work.is_old).then_some(db);
         }
@@ -443,7 +444,12 @@ impl Server {
                     self.reconnect();
                 }
             }
-            Stage::Transfer | Stage::Loading => self.give_up_transfer(),
+            Stage::Transfer => self.give_up_transfer(),
+            // The old data are gone, or will be: the new ones do not depend on who sent them.
+            Stage::Loading if following.work.transfer.is_none() => {}
+            Stage::Loading => {
+                tracing::info!("Connection with master lost. Loading what it has sent goes on.");
+            }
             Stage::Connecting => {
                 tracing::warn!("Error condition on socket for SYNC: the connection was not made");
             }
@@ -479,6 +485,9 @@ impl Server {
             return; // the data of the start come first
         }
         let Some(connected) = &work.connected else {
+            if work.transfer.is_some() {
+                return; // it is being loaded, and the next link goes on from there
+            }
             if work.dialling == Dialling::No && now.mono_ms() >= work.retry_ms {
                 self.dial();
             }

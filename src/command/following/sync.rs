@@ -1,7 +1,7 @@
 //! Full synchronisation: the snapshot goes to another thread as it comes, and what that makes of it takes
 //! the place of the data.
 
-use super::work::{Target, Transfer};
+use super::work::{Target, Transfer, Work};
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::command::host::{Arrived, Plan};
@@ -189,22 +189,25 @@ impl Server {
         }
         self.replication.backlog = None;
         self.open_backlog();
-        self.link_is_up();
-        self.begin_stream(transfer, begins, stream_db);
+        let stream_db = if stream_db < self.keyspace.len() { stream_db } else { 0 };
+        if self.work().is_some_and(Work::is_linked) {
+            self.link_is_up();
+            self.begin_stream(transfer, begins, stream_db);
+        } else {
+            self.keep_place(stream_db); // the link broke while the data were loaded
+        }
         tracing::info!("MASTER <-> REPLICA sync: Finished with success");
         self.log_again();
     }
 
     fn begin_stream(&mut self, transfer: Transfer, begins: Option<Position>, stream_db: usize) {
         let now_ms = self.now.mono_ms();
-        let databases = self.keyspace.len();
         let Some(connected) = self.work_mut().and_then(|work| work.connected.as_mut()) else {
             return;
         };
         let offset = begins.filter(|_| transfer.is_marked).map(|begins| begins.offset);
         connected.link.loaded(now_ms, offset);
         let place = connected.place;
-        let stream_db = if stream_db < databases { stream_db } else { 0 };
         if let Some(work) = self.work_mut() {
             work.stream_db = stream_db;
         }
@@ -216,11 +219,10 @@ impl Server {
 
     fn transfer_failed(&mut self, reason: &str) {
         tracing::warn!("Failed trying to load the MASTER synchronization DB: {reason}");
+        self.give_up_transfer();
         let place = self.work().and_then(|work| work.connected.as_ref());
-        let Some(place) = place.map(|connected| connected.place) else {
-            return self.give_up_transfer();
-        };
-        let Some(mut session) = self.sessions.take(place) else { return self.give_up_transfer() };
+        let Some(place) = place.map(|connected| connected.place) else { return };
+        let Some(mut session) = self.sessions.take(place) else { return };
         if session.closing != Closing::Now {
             self.close(&mut session);
         }

@@ -134,6 +134,11 @@ impl Work {
         self.inflow.pending.capacity() + assembly
     }
 
+    /// Whether there is a link.
+    pub(super) const fn is_linked(&self) -> bool {
+        self.connected.is_some()
+    }
+
     /// Whether a client is the primary.
     pub(super) fn is_link(&self, client: ClientId) -> bool {
         self.connected.as_ref().is_some_and(|connected| connected.client == client)

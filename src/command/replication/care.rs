@@ -16,12 +16,14 @@ impl Server {
         if self.replication.failover.is_waiting() {
             self.advance_failover();
         }
+        if self.config.min_replicas_to_write > 0 {
+            self.judge_replicas(); // a second later would be as much too late as `min-replicas-max-lag 1` allows
+        }
         if now_ms < self.replication.cared_at_ms.saturating_add(SECOND_MS) {
             return;
         }
         self.replication.cared_at_ms = now_ms;
         self.replication.cared += 1;
-        self.judge_replicas();
         if self.replication.replicas.is_empty() {
             self.give_up_backlog();
             return;

@@ -42,6 +42,17 @@ fn writes_need_as_many_replicas_as_configured() {
 }
 
 #[test]
+fn a_replica_that_becomes_a_primary_needs_replicas_at_once() {
+    let config = Config { min_replicas_to_write: 1, ..Config::default() };
+    let mut bench = Bench::with(config);
+    bench.server.judge_replicas();
+    let refusal = "-NOREPLICAS Not enough good replicas to write.";
+    bench.check("REPLICAOF 10.1.1.1 6379; CONFIG SET replica-read-only no; SET k v", "+OK +OK +OK");
+    bench.check("REPLICAOF NO ONE; SET k w; GET k", &format!("+OK {refusal} $v"));
+    bench.check("REPLICAOF 10.1.1.1 6379; SET k w", "+OK +OK");
+}
+
+#[test]
 fn a_replica_is_told_of_the_snapshot_at_the_end_of_the_turn() {
     let mut bench = Bench::new();
     bench.raw(&["SET", "k", "v"]);
