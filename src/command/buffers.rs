@@ -13,6 +13,8 @@ const BUFFERS_MAX: usize = 256;
 #[derive(Debug)]
 pub struct ReplyBuffers {
     free: Vec<Vec<u8>>,
+    /// Bytes of those.
+    free_bytes: usize,
     /// Fewest free at any time since the last trim: so many were not needed.
     idle: usize,
     /// How long idle buffers are kept, milliseconds; `None`: for ever.
@@ -22,7 +24,13 @@ pub struct ReplyBuffers {
 
 impl Default for ReplyBuffers {
     fn default() -> Self {
-        Self { free: Vec::new(), idle: 0, keep_ms: Some(Self::KEEP_MS), trim_at_ms: 0 }
+        Self {
+            free: Vec::new(),
+            free_bytes: 0,
+            idle: 0,
+            keep_ms: Some(Self::KEEP_MS),
+            trim_at_ms: 0,
+        }
     }
 }
 
@@ -33,7 +41,8 @@ impl ReplyBuffers {
     /// A buffer to write replies to.
     #[inline]
     pub fn take(&mut self) -> Vec<u8> {
-        let buffer = self.free.pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES));
+        let Some(buffer) = self.free.pop() else { return Vec::with_capacity(BUFFER_BYTES) };
+        self.free_bytes -= buffer.capacity();
         self.idle = self.idle.min(self.free.len());
         buffer
     }
@@ -43,6 +52,7 @@ impl ReplyBuffers {
     pub fn give_back(&mut self, buffer: Vec<u8>) {
         let is_whole = (BUFFER_BYTES..=BUFFER_BYTES_MAX).contains(&buffer.capacity());
         if is_whole && self.free.len() < BUFFERS_MAX {
+            self.free_bytes += buffer.capacity();
             self.free.push(buffer);
         }
     }
@@ -62,8 +72,14 @@ impl ReplyBuffers {
         }
         self.trim_at_ms = now_ms + keep_ms;
         let kept = self.free.len() - self.idle.min(self.free.len());
-        self.free.truncate(kept);
+        let dropped = self.free.drain(kept..);
+        self.free_bytes -= dropped.map(|buffer| buffer.capacity()).sum::<usize>();
         self.idle = self.free.len();
+    }
+
+    /// Bytes of the buffers that nobody has at present.
+    pub const fn free_bytes(&self) -> usize {
+        self.free_bytes
     }
 
     /// Buffers that nobody has at present.
@@ -87,8 +103,11 @@ mod tests {
         pool.give_back(one);
         pool.trim(1);
         assert_eq!(pool.free(), 10, "too early");
+        assert_eq!(pool.free_bytes(), 10 * BUFFER_BYTES);
         pool.trim(ReplyBuffers::KEEP_MS);
-        assert_eq!(pool.free(), 1);
+        assert_eq!((pool.free(), pool.free_bytes()), (1, BUFFER_BYTES));
+        pool.take();
+        assert_eq!(pool.free_bytes(), 0);
     }
 
     #[test]

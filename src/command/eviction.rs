@@ -180,7 +180,9 @@ impl Server {
     /// Bytes in use that do not count for the limit.
     pub fn uncounted_bytes(&self) -> u64 {
         let held_up = num::u64_of(self.replication.held_up_bytes());
-        num::u64_of(self.effects.allocated_bytes()) + self.log_buffer_bytes() + held_up
+        // Keys that went for buffers' sake would be told of in more buffers.
+        let lent_soon = num::u64_of(self.buffers.free_bytes());
+        num::u64_of(self.effects.allocated_bytes()) + self.log_buffer_bytes() + held_up + lent_soon
     }
 
     /// Bytes that wait to be written to the append-only file.

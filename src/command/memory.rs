@@ -1,10 +1,12 @@
 //! MEMORY: what takes how much.
 
+use super::replication::StreamBytes;
 use super::spec::{Arg, ArgType, Flags, Group, KeyFlags, KeySpec};
-use super::{Command, Context, Error, Outcome, Spec};
+use super::{Command, Context, Error, Outcome, Server, Spec};
 use crate::base::num;
 use crate::command::host::MemoryUse;
 use crate::resp::Output;
+use crate::session::SessionFlags;
 use crate::value;
 use std::fmt::Write;
 
@@ -162,29 +164,53 @@ fn malloc_stats(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// Bytes of tables and clients, and of one database's table each.
-struct Overhead {
-    clients: usize,
+/// Bytes that are not keys and values.
+#[derive(Debug)]
+pub(super) struct Overhead {
+    /// What clients take that are no replicas.
+    pub(super) clients: usize,
+    /// The stream of changes.
+    pub(super) stream: StreamBytes,
+    /// The table of each database that has keys.
     tables: Vec<(usize, usize)>,
-    total: u64,
+    /// Everything, with what the server started with.
+    pub(super) total: u64,
 }
 
-fn overhead(ctx: &Context<'_>) -> Overhead {
-    let server = &ctx.server;
-    let others: usize = server.sessions.iter().map(crate::session::Session::memory_bytes).sum();
-    let clients = others + ctx.session.memory_bytes();
-    let tables: Vec<(usize, usize)> = (0..server.keyspace.len())
-        .filter(|&db| !server.keyspace.db(db).is_empty())
-        .map(|db| (db, server.keyspace.db(db).table_bytes()))
-        .collect();
-    let of_tables: usize = tables.iter().map(|(_, bytes)| bytes).sum();
-    let total = server.startup_memory_bytes + num::u64_of(clients + of_tables);
-    Overhead { clients, tables, total }
+impl Overhead {
+    /// Measures it; the client that is being served is in no table of clients and takes `own_bytes`.
+    pub(super) fn measure(server: &Server, own_bytes: usize) -> Self {
+        let (mut clients, mut replicas) = (own_bytes, 0);
+        for session in server.sessions.iter() {
+            let is_replica = session.flags.contains(SessionFlags::REPLICA);
+            *(if is_replica { &mut replicas } else { &mut clients }) += session.memory_bytes();
+        }
+        let stream = server.replication.stream_bytes();
+        let tables: Vec<(usize, usize)> = (0..server.keyspace.len())
+            .filter(|&db| !server.keyspace.db(db).is_empty())
+            .map(|db| (db, server.keyspace.db(db).table_bytes()))
+            .collect();
+        let of_tables: usize = tables.iter().map(|(_, bytes)| bytes).sum();
+        let figures = server.scripting.figures();
+        let total = server.startup_memory_bytes
+            + num::u64_of(clients + replicas + of_tables)
+            + stream.total
+            + server.log_buffer_bytes()
+            + figures.scripts_bytes
+            + figures.functions_bytes;
+        Self { clients, stream, tables, total }
+    }
+
+    fn of(ctx: &Context<'_>) -> Self {
+        Self::measure(ctx.server, ctx.session.memory_bytes())
+    }
 }
 
 fn stats(ctx: &mut Context<'_>) -> Outcome {
     let memory = ctx.server.host.memory();
-    let overhead = overhead(ctx);
+    let overhead = Overhead::of(ctx);
+    let figures = ctx.server.scripting.figures();
+    let interpreters = figures.interpreter_bytes + figures.functions_interpreter_bytes;
     let keyspace = &ctx.server.keyspace;
     let keys: usize = (0..keyspace.len()).map(|db| keyspace.db(db).len()).sum();
     let startup = ctx.server.startup_memory_bytes;
@@ -202,14 +228,14 @@ fn stats(ctx: &mut Context<'_>) -> Outcome {
             ("peak.allocated", peak),
             ("total.allocated", used),
             ("startup.allocated", startup),
-            ("replication.backlog", 0),
-            ("clients.slaves", 0),
+            ("replication.backlog", overhead.stream.kept()),
+            ("clients.slaves", overhead.stream.held_up),
             ("clients.normal", num::u64_of(overhead.clients)),
             ("cluster.links", 0),
             ("aof.buffer", aof_buffer),
-            ("lua.caches", 0),
-            ("functions.caches", 0),
-            ("script.VMs", 0),
+            ("lua.caches", figures.scripts_bytes),
+            ("functions.caches", figures.functions_bytes),
+            ("script.VMs", interpreters),
         ],
     );
     tables(out, &overhead.tables);
@@ -289,13 +315,15 @@ fn allocator(out: &mut Output, memory: MemoryUse) {
 fn doctor(ctx: &mut Context<'_>) -> Outcome {
     let memory = ctx.server.host.memory();
     let peak = ctx.server.stats.peak_memory_bytes.max(memory.used);
-    let clients = num::u64_of(overhead(ctx).clients);
-    let per_client = clients / num::u64_of(ctx.server.sessions.len().max(1));
+    let overhead = Overhead::of(ctx);
+    let server = &ctx.server;
+    let clients = server.sessions.len().saturating_sub(server.replication.replicas.len());
+    let per_client = num::u64_of(overhead.clients / clients.max(1));
     let mut text = String::new();
     if memory.used < EXAMINED_BYTES_MIN {
         text.push_str("Hi Sam, less than 5 MB are in use: too little to find fault with.\n");
     } else {
-        let findings = findings(memory, peak, per_client);
+        let findings = findings(memory, peak, per_client, overhead.stream.held_up);
         text.push_str(match findings.len() {
             0 => "Hi Sam, nothing is wrong with memory here.\n",
             _ => "Sam, this is what I found:\n\n",
@@ -308,7 +336,12 @@ fn doctor(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-fn findings(memory: MemoryUse, peak: u64, bytes_per_client: u64) -> Vec<&'static str> {
+fn findings(
+    memory: MemoryUse,
+    peak: u64,
+    bytes_per_client: u64,
+    held_up_bytes: u64,
+) -> Vec<&'static str> {
     let exceeds = |a: u64, b: u64| num::ratio(a, b) > 1.1 && a - b > FINDING_BYTES_MIN;
     let checks = [
         (
@@ -334,6 +367,11 @@ fn findings(memory: MemoryUse, peak: u64, bytes_per_client: u64) -> Vec<&'static
             bytes_per_client > BYTES_PER_CLIENT_MAX,
             "Clients: they take more than 200 KB each, in replies not read yet or in large \
              commands.",
+        ),
+        (
+            held_up_bytes > FINDING_BYTES_MIN,
+            "Replicas: more than 10 MB are kept for one that is slow to take them. Is it alive, and \
+             is the network fast enough?",
         ),
     ];
     checks.into_iter().filter_map(|(found, text)| found.then_some(text)).collect()

@@ -278,6 +278,7 @@ impl Server {
             let pending_bytes = num::u64_of(session.output.pending_bytes());
             self.pushes.is_urgent |= pending_bytes >= URGENT_BYTES;
             self.check_output_limit(&mut session);
+            self.note_client_memory(&mut session);
         }
         self.sessions.put(session);
     }

@@ -118,6 +118,7 @@ impl Server {
                 let keys = keys.iter().map(|key| &**key);
                 self.send_invalidation(client, &Invalidation::of_keys(keys));
             }
+            self.evict_clients();
         }
     }
 

@@ -28,6 +28,15 @@ pub struct Backlog {
     allocated: usize,
 }
 
+/// Blocks that somebody holds up, and the bytes of memory that they take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// How many.
+    pub blocks: usize,
+    /// What they take.
+    pub bytes: usize,
+}
+
 /// Bytes of a block of a backlog of this size.
 const fn block_bytes(size: usize) -> usize {
     let wanted = size / BLOCKS;
@@ -87,13 +96,28 @@ impl Backlog {
     }
 
     /// Bytes of memory that it takes.
-    pub const fn memory_bytes(&self) -> usize {
-        self.allocated
+    pub fn memory_bytes(&self) -> usize {
+        self.allocated + self.blocks.capacity() * size_of::<Vec<u8>>()
     }
 
     /// Whether somebody can go on at this byte.
     pub const fn holds(&self, from: u64) -> bool {
         from >= self.first && from <= self.next()
+    }
+
+    /// The blocks with bytes from number `from` on.
+    pub fn held_from(&self, from: u64) -> Held {
+        let mut held = Held::default();
+        let mut start = self.next();
+        for block in self.blocks.iter().rev() {
+            if start <= from {
+                break;
+            }
+            start -= num::u64_of(block.len());
+            held.blocks += 1;
+            held.bytes += block.capacity();
+        }
+        held
     }
 
     /// Adds bytes.
@@ -124,6 +148,9 @@ impl Backlog {
             self.len = rest;
             self.allocated -= block.capacity();
             self.blocks.pop_front();
+            if self.blocks.capacity() > 4 * (self.blocks.len() + BLOCKS) {
+                self.blocks.shrink_to(2 * self.blocks.len());
+            }
         }
     }
 
@@ -200,6 +227,12 @@ mod tests {
             backlog.trim(1);
         }
         assert_eq!((backlog.first(), backlog.len()), (1, 102_400));
+        let block_bytes = 16 * 1024;
+        let held = |blocks| Held { blocks, bytes: blocks * block_bytes };
+        assert_eq!(
+            [1, 16_384, 16_385, 102_400, 102_401].map(|from| backlog.held_from(from)),
+            [held(7), held(7), held(6), held(1), held(0)]
+        );
         backlog.trim(60_000);
         assert_eq!(backlog.first(), 1 + 3 * 16 * 1024);
         assert!(!backlog.holds(1) && backlog.holds(102_401) && !backlog.holds(102_402));

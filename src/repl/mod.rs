@@ -11,7 +11,7 @@ mod id;
 pub mod link;
 mod replicas;
 
-pub use backlog::Backlog;
+pub use backlog::{Backlog, Held};
 pub use history::{History, Second};
 pub use id::ReplId;
 pub use replicas::{Announcement, Capabilities, Replica, Replicas, Stage};

@@ -58,11 +58,12 @@ impl Ledger {
 
     /// Counts what a client takes now.
     pub fn note(&mut self, session: &mut Session) {
-        let bytes = session.claimed_bytes();
+        let is_link = session.flags.intersects(SessionFlags::REPLICA | SessionFlags::PRIMARY);
+        // What is said between servers is bounded in other ways.
+        let bytes = if is_link { 0 } else { session.claimed_bytes() };
         let before = self.counted(session);
         self.total_bytes = self.total_bytes - num::u64_of(before.bytes) + num::u64_of(bytes);
-        let kept = SessionFlags::NO_EVICT | SessionFlags::REPLICA | SessionFlags::PRIMARY;
-        let may_go = !session.flags.intersects(kept);
+        let may_go = !is_link && !session.flags.contains(SessionFlags::NO_EVICT);
         let class = may_go.then(|| bytes.checked_ilog2().unwrap_or(0).max(CLASS_MIN));
         if class != before.class {
             self.move_client(session.id, before.class, class);
@@ -124,6 +125,12 @@ mod tests {
         }
         let sum: usize = sessions.iter().map(Session::memory_bytes).sum();
         assert_eq!(ledger.total_bytes(), num::u64_of(sum));
+        sessions[2].flags.insert(SessionFlags::REPLICA);
+        ledger.note(&mut sessions[2]);
+        let replica = num::u64_of(sessions[2].memory_bytes());
+        assert_eq!(ledger.total_bytes(), num::u64_of(sum) - replica, "replicas do not count");
+        sessions[2].flags.remove(SessionFlags::REPLICA);
+        ledger.note(&mut sessions[2]);
         let mut order = Vec::new();
         while let Some(ClientId(id)) = ledger.largest() {
             order.push(id);

@@ -8,6 +8,7 @@ mod sections;
 
 use crate::base::num;
 use crate::command::host::{CpuUse, MemoryUse};
+use crate::command::memory::Overhead;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Outcome, Server, Spec};
 use std::fmt::{Display, Write};
@@ -71,8 +72,7 @@ pub(super) struct Report<'a> {
     pub(super) server: &'a Server,
     memory: MemoryUse,
     cpu: CpuUse,
-    /// Bytes all clients take, the asking one included.
-    client_bytes: usize,
+    overhead: Overhead,
     /// The sizes of keys, if they are wanted.
     sizes: Vec<keysizes::Sizes>,
 }
@@ -109,11 +109,10 @@ fn info(ctx: &mut Context<'_>) -> Outcome {
 pub fn report(server: &mut Server, names: &[&[u8]], own_client_bytes: usize) -> String {
     let memory = server.host.memory();
     let cpu = server.host.cpu();
-    let others: usize = server.sessions.iter().map(crate::session::Session::memory_bytes).sum();
-    let client_bytes = others + own_client_bytes;
+    let overhead = Overhead::measure(server, own_client_bytes);
     let is_sized = is_wanted(names, KEYSIZES, Shown::Named);
     let sizes = if is_sized { keysizes::survey(server) } else { Vec::new() };
-    let mut report = Report { text: String::new(), server, memory, cpu, client_bytes, sizes };
+    let mut report = Report { text: String::new(), server, memory, cpu, overhead, sizes };
     for &(name, title, shown, print) in SECTIONS {
         if is_wanted(names, name, shown) {
             if !report.text.is_empty() {

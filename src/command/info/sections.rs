@@ -44,6 +44,9 @@ pub(super) fn server(report: &mut Report<'_>) {
         ("config_file", &facts.config_file),
         ("io_threads_active", &0),
     ]);
+    if let Some(at_ms) = server.persistence.ends_at_ms {
+        report.field("shutdown_in_milliseconds", at_ms.saturating_sub(server.now.mono_ms()));
+    }
     listeners(report);
 }
 
@@ -92,8 +95,9 @@ pub(super) fn tls(report: &mut Report<'_>) {
 
 pub(super) fn clients(report: &mut Report<'_>) {
     let server = report.server;
+    let clients = server.sessions.len().saturating_sub(server.replication.replicas.len());
     report.fields(&[
-        ("connected_clients", &server.sessions.len()),
+        ("connected_clients", &clients),
         ("cluster_connections", &0),
         ("maxclients", &server.config.maxclients),
         ("client_recent_max_input_buffer", &server.largest_input_bytes),
@@ -116,9 +120,9 @@ pub(super) fn memory(report: &mut Report<'_>) {
     let used = report.memory.used;
     let peak = server.stats.peak_memory_bytes.max(used);
     let startup = server.startup_memory_bytes;
-    let overhead = overhead_bytes(report);
+    let overhead = report.overhead.total;
     let dataset = used.saturating_sub(overhead);
-    let (rss, client_bytes) = (report.memory.rss, report.client_bytes);
+    let rss = report.memory.rss;
     let percent = |part: u64, whole: u64| format!("{:.2}%", num::ratio(part, whole) * 100.0);
     report.fields(&[
         ("used_memory", &used),
@@ -142,9 +146,10 @@ pub(super) fn memory(report: &mut Report<'_>) {
         ("maxmemory_policy", &crate::config::Word::word(server.config.maxmemory_policy)),
     ]);
     fragmentation(report);
+    let (clients, held_up) = (report.overhead.clients, report.overhead.stream.held_up);
     report.fields(&[
-        ("mem_clients_slaves", &stream_bytes(report).1),
-        ("mem_clients_normal", &client_bytes),
+        ("mem_clients_slaves", &held_up),
+        ("mem_clients_normal", &clients),
         ("mem_cluster_links", &0),
         ("mem_aof_buffer", &server.log_buffer_bytes()),
         ("mem_allocator", &server.host.facts().allocator),
@@ -153,23 +158,6 @@ pub(super) fn memory(report: &mut Report<'_>) {
         ("lazyfree_pending_objects", &server.host.drops_pending()),
         ("lazyfreed_objects", &server.stats.lazy_freed),
     ]);
-}
-
-/// Bytes that the stream to replicas takes: what is kept in any case, and what slow replicas hold up.
-fn stream_bytes(report: &Report<'_>) -> (u64, u64) {
-    let replication = &report.server.replication;
-    let all = replication.backlog.as_ref().map_or(0, |backlog| backlog.memory_bytes());
-    let held_up = replication.held_up_bytes();
-    (num::u64_of(all - held_up), num::u64_of(held_up))
-}
-
-/// Bytes that are not keys and values: what the server started with, tables, clients.
-fn overhead_bytes(report: &Report<'_>) -> u64 {
-    let keyspace = &report.server.keyspace;
-    let tables: usize = (0..keyspace.len()).map(|db| keyspace.db(db).table_bytes()).sum();
-    let (backlog_bytes, held_up_bytes) = stream_bytes(report);
-    let stream_bytes = backlog_bytes + held_up_bytes;
-    report.server.startup_memory_bytes + num::u64_of(tables + report.client_bytes) + stream_bytes
 }
 
 fn allocator(report: &mut Report<'_>) {
@@ -219,10 +207,10 @@ fn fragmentation(report: &mut Report<'_>) {
         ("mem_fragmentation_bytes", &difference(memory.rss, memory.used)),
     ]);
     report.field("mem_not_counted_for_evict", report.server.uncounted_bytes());
-    let (backlog_bytes, held_up_bytes) = stream_bytes(report);
+    let stream = report.overhead.stream;
     report.fields(&[
-        ("mem_replication_backlog", &backlog_bytes),
-        ("mem_total_replication_buffers", &(backlog_bytes + held_up_bytes)),
+        ("mem_replication_backlog", &stream.kept()),
+        ("mem_total_replication_buffers", &stream.total),
     ]);
 }
 

@@ -22,7 +22,7 @@ mod wait;
 pub use failover::Failover;
 pub(super) use report::section;
 pub use role::Role;
-pub use state::{Replication, Unsent};
+pub use state::{Replication, StreamBytes, Unsent};
 pub use transfer::Transfers;
 pub(super) use wait::deadline_ns;
 

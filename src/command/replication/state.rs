@@ -3,8 +3,9 @@
 use super::Role;
 use super::failover::Failover;
 use super::transfer::Transfers;
+use crate::base::num;
 use crate::base::rng::Rng;
-use crate::repl::{Backlog, History, ReplId, Replicas};
+use crate::repl::{Backlog, Held, History, ReplId, Replicas};
 
 /// Bytes of the stream that wait for more to be sent with: one write costs as much as executing dozens of
 /// commands.
@@ -47,6 +48,22 @@ impl Unsent {
     /// It is being written.
     pub fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+/// Bytes of memory that the stream takes.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamBytes {
+    /// All of it.
+    pub total: u64,
+    /// What is above `repl-backlog-size` while there are replicas: they hold it up.
+    pub held_up: u64,
+}
+
+impl StreamBytes {
+    /// What is kept in any case.
+    pub const fn kept(self) -> u64 {
+        self.total - self.held_up
     }
 }
 
@@ -114,6 +131,20 @@ impl Replication {
     pub fn held_up_bytes(&self) -> usize {
         let Some(backlog) = &self.backlog else { return 0 };
         backlog.memory_bytes().saturating_sub(backlog.size())
+    }
+
+    /// Bytes of memory that the stream takes.
+    pub fn stream_bytes(&self) -> StreamBytes {
+        let total = self.backlog.as_ref().map_or(0, |backlog| backlog.memory_bytes());
+        let held_up = if self.replicas.is_empty() { 0 } else { self.held_up_bytes() };
+        StreamBytes { total: num::u64_of(total), held_up: num::u64_of(held_up) }
+    }
+
+    /// The blocks that hold what a replica is still to be sent; it shares them with others.
+    pub fn held_for(&self, place: usize) -> Held {
+        let next = self.replicas.get(place).and_then(|replica| replica.next);
+        let held = next.zip(self.backlog.as_ref()).map(|(next, backlog)| backlog.held_from(next));
+        held.unwrap_or_default()
     }
 
     /// How many bytes of the stream a replica is still to be sent.

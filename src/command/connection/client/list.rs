@@ -3,6 +3,7 @@
 use super::tracking::redirect_of;
 use super::{Class, unknown_class};
 use crate::base::num;
+use crate::command::replication::Replication;
 use crate::command::spec::{Arg, ArgType, Categories, Flags, Group};
 use crate::command::{Command, Context, Error, Outcome, Server, Spec};
 use crate::pubsub::Kind;
@@ -161,6 +162,7 @@ struct View<'a> {
     now_s: i64,
     watched: &'a Watched,
     tracking: &'a Tracking,
+    replication: &'a Replication,
     /// The client that asks, whose command is under way.
     me: ClientId,
     /// Bytes of its arguments.
@@ -176,6 +178,7 @@ impl<'a> View<'a> {
             now_s: ctx.server.now.unix_s(),
             watched,
             tracking,
+            replication: &ctx.server.replication,
             me: ctx.session.id,
             argument_bytes,
         }
@@ -191,6 +194,7 @@ impl<'a> View<'a> {
         let argument_bytes = if is_me { self.argument_bytes } else { held };
         let output = &session.output;
         let (chunks, buffer_bytes) = output.shape();
+        let stream = self.replication.held_for(session.index);
         let unsent_bytes = output.pieces().last().map_or(0, <[u8]>::len);
         let protocol = match output.protocol {
             Protocol::Resp2 => 2,
@@ -198,7 +202,8 @@ impl<'a> View<'a> {
         };
         let command = if session.last_command.is_empty() { "NULL" } else { session.last_command };
         let is_queued = session.is_queued_for_write || session.is_queued_for_push;
-        let is_stuck = !is_me && !output.is_empty() && !is_queued;
+        let has_unsent = !output.is_empty() || stream.blocks > 0;
+        let is_stuck = !is_me && has_unsent && !is_queued;
         text.push_str(&format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
              ssub={} multi={} watch={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} \
@@ -228,9 +233,9 @@ impl<'a> View<'a> {
             buffer_bytes,
             buffer_bytes,
             unsent_bytes,
-            chunks,
-            output.memory_bytes() - buffer_bytes,
-            session.claimed_bytes() + if is_me { argument_bytes } else { 0 },
+            chunks + stream.blocks,
+            output.memory_bytes() - buffer_bytes + stream.bytes,
+            session.claimed_bytes() + stream.bytes + if is_me { argument_bytes } else { 0 },
             if is_stuck { "rw" } else { "r" },
             command,
             String::from_utf8_lossy(session.user.name()),
@@ -249,6 +254,7 @@ impl Server {
             now_s: self.now.unix_s(),
             watched: self.keyspace.watched(),
             tracking: &self.tracking,
+            replication: &self.replication,
             me: session.id,
             argument_bytes: 0,
         };
@@ -267,8 +273,6 @@ fn letters(session: &Session, watched: &Watched, tracking: &Tracking) -> String 
         (has(SessionFlags::REPLICA), 'S'),
         (has(SessionFlags::PRIMARY), 'M'),
         (has(SessionFlags::MONITOR), 'O'),
-        (has(SessionFlags::REPLICA), 'S'),
-        (has(SessionFlags::PRIMARY), 'M'),
         (has(SessionFlags::SUBSCRIBED), 'P'),
         (has(SessionFlags::MULTI), 'x'),
         (session.is_held_back(), 'b'),
