@@ -84,6 +84,15 @@ struct Unit {
     binding: Binding,
 }
 
+/// From where on something is recorded for one listener alone: a turn, a place in its bytes, and the database
+/// of the last SELECT before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    turn: u64,
+    at: usize,
+    db: usize,
+}
+
 /// That somebody listens who is told nothing for a while.
 #[derive(Debug)]
 #[must_use = "it is told again when this is given back"]
@@ -97,6 +106,8 @@ pub struct Effects {
     bytes: Vec<u8>,
     /// What of them is for replicas alone, in order.
     not_logged: Vec<Range<usize>>,
+    /// What of them is for the append-only file alone, in order.
+    not_streamed: Vec<Range<usize>>,
     /// How often they were taken.
     turns: u64,
     /// The database that the last SELECT names.
@@ -128,17 +139,18 @@ impl Effects {
 
     /// What was recorded, without what is for replicas alone.
     pub fn bytes_for_log(&self) -> Cow<'_, [u8]> {
-        if self.not_logged.is_empty() {
-            return Cow::Borrowed(&self.bytes);
-        }
-        let mut logged = Vec::new();
-        let mut from = 0;
-        for left_out in &self.not_logged {
-            logged.extend_from_slice(&self.bytes[from..left_out.start]);
-            from = left_out.end;
-        }
-        logged.extend_from_slice(&self.bytes[from..]);
-        Cow::Owned(logged)
+        without(&self.bytes, &self.not_logged)
+    }
+
+    /// What was recorded, without what is for the append-only file alone.
+    pub fn bytes_for_replicas(&self) -> Cow<'_, [u8]> {
+        without(&self.bytes, &self.not_streamed)
+    }
+
+    /// Whether replicas are to be told everything.
+    #[inline]
+    pub const fn is_for_all(&self) -> bool {
+        self.not_streamed.is_empty()
     }
 
     /// How long [`Effects::bytes_for_log`] is.
@@ -146,17 +158,21 @@ impl Effects {
         self.bytes.len() - self.not_logged.iter().map(Range::len).sum::<usize>()
     }
 
+    /// How long [`Effects::bytes_for_replicas`] is.
+    pub fn stream_len(&self) -> usize {
+        self.bytes.len() - self.not_streamed.iter().map(Range::len).sum::<usize>()
+    }
+
     /// Whether a unit is being recorded that has a command already.
     pub const fn is_within_unit(&self) -> bool {
         self.unit.depth > 0 && self.unit.commands > 0
     }
 
-    /// What was recorded before the unit that is being recorded.
-    pub fn bytes_of_whole_units(&self) -> &[u8] {
-        match self.unit.depth {
-            0 => &self.bytes,
-            _ => &self.bytes[..self.unit.start],
-        }
+    /// What was recorded for the append-only file before the unit that is being recorded.
+    pub fn whole_units_for_log(&self) -> Cow<'_, [u8]> {
+        let len = if self.unit.depth == 0 { self.bytes.len() } else { self.unit.start };
+        let whole = self.not_logged.partition_point(|left_out| left_out.end <= len);
+        without(&self.bytes[..len], &self.not_logged[..whole])
     }
 
     /// Bytes of memory that what was recorded takes.
@@ -195,6 +211,7 @@ impl Effects {
         self.turns += 1;
         self.bytes.clear();
         self.not_logged.clear();
+        self.not_streamed.clear();
         self.unit.start = 0;
         self.bytes.shrink_to(KEPT_BYTES_MAX);
     }
@@ -246,6 +263,7 @@ impl Effects {
             let start = self.unit.start;
             self.bytes.truncate(start);
             self.not_logged.retain(|left_out| left_out.end <= start);
+            self.not_streamed.retain(|left_out| left_out.end <= start);
             self.unit.commands = 0;
             self.db = None;
         }
@@ -263,7 +281,8 @@ impl Effects {
     fn wrap(&mut self) {
         let start = self.unit.start;
         self.bytes.splice(start..start, MULTI.iter().copied());
-        for left_out in self.not_logged.iter_mut().filter(|left_out| left_out.start >= start) {
+        let left_out = self.not_logged.iter_mut().chain(&mut self.not_streamed);
+        for left_out in left_out.filter(|left_out| left_out.start >= start) {
             *left_out = left_out.start + MULTI.len()..left_out.end + MULTI.len();
         }
         self.bytes.extend_from_slice(EXEC);
@@ -273,13 +292,7 @@ impl Effects {
     #[inline]
     pub fn command(&mut self, db: usize, len: usize) -> &mut Self {
         debug_assert!(self.is_wanted && self.unit.depth > 0);
-        if self.db != Some(db) {
-            self.select(db);
-            if self.unit.commands == 0 {
-                // It holds for what follows the unit, too.
-                self.unit.start = self.bytes.len();
-            }
-        }
+        self.select_ahead(db);
         self.unit.commands += 1;
         self.head(len)
     }
@@ -337,6 +350,44 @@ impl Effects {
         self
     }
 
+    /// Records SELECT if the last one names another database.
+    #[inline]
+    fn select_ahead(&mut self, db: usize) {
+        if self.db != Some(db) {
+            self.select(db);
+            if self.unit.commands == 0 {
+                // It holds for what follows the unit, too.
+                self.unit.start = self.bytes.len();
+            }
+        }
+    }
+
+    /// Where something begins that is to be recorded for one listener alone, by a client with this database:
+    /// see [`Effects::keep_for`].
+    pub fn mark(&mut self, db: usize) -> Mark {
+        if self.is_wanted {
+            self.select_ahead(db);
+        }
+        Mark { turn: self.turn(), at: self.bytes.len(), db }
+    }
+
+    /// Leaves what was recorded since a mark to one listener.
+    pub fn keep_for(&mut self, listener: Listener, mark: Mark) {
+        let from = if mark.turn == self.turn() { mark.at } else { 0 };
+        if self.bytes.len() == from {
+            return;
+        }
+        let left_out = match listener {
+            Listener::AppendOnlyFile => &mut self.not_streamed,
+            Listener::Replicas => &mut self.not_logged,
+        };
+        left_out.retain(|earlier| earlier.end <= from);
+        left_out.push(from..self.bytes.len());
+        if self.db != Some(mark.db) {
+            self.forget_db(); // the other has not heard of it
+        }
+    }
+
     #[cold]
     fn select(&mut self, db: usize) {
         self.db = Some(db);
@@ -362,12 +413,7 @@ impl Effects {
         len: usize,
         words: impl IntoIterator<Item = &'w [u8]>,
     ) {
-        if self.db != Some(db) {
-            self.select(db);
-            if self.unit.commands == 0 {
-                self.unit.start = self.bytes.len();
-            }
-        }
+        self.select_ahead(db);
         let start = self.bytes.len();
         self.command(db, len).words(words);
         self.not_logged.push(start..self.bytes.len());
@@ -376,6 +422,21 @@ impl Effects {
     fn check_complete(&self) {
         debug_assert_eq!(self.words_missing, 0, "a command has as many words as it says");
     }
+}
+
+/// Bytes without these ranges.
+fn without<'b>(bytes: &'b [u8], ranges: &[Range<usize>]) -> Cow<'b, [u8]> {
+    if ranges.is_empty() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut left = Vec::new();
+    let mut from = 0;
+    for range in ranges {
+        left.extend_from_slice(&bytes[from..range.start]);
+        from = range.end;
+    }
+    left.extend_from_slice(&bytes[from..]);
+    Cow::Owned(left)
 }
 
 /// Takes commands for a client's database.
@@ -417,7 +478,7 @@ pub(super) fn run(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
         ctx.session.changed_in_turn = effects.turn();
         effects.end();
         if effects.feeds_replicas() {
-            let waiting = num::u64_of(effects.bytes.len());
+            let waiting = num::u64_of(effects.stream_len());
             ctx.session.changed_at_offset = ctx.server.replication.history.offset() + waiting;
         }
     } else {
@@ -442,6 +503,7 @@ impl Server {
             self.effects.is_wanted = false;
             self.effects.bytes = Vec::new();
             self.effects.not_logged = Vec::new();
+            self.effects.not_streamed = Vec::new();
             self.effects.unit = Unit { depth: self.effects.unit.depth, ..Unit::default() };
             self.keyspace.removals.stop();
         }

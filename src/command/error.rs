@@ -40,6 +40,10 @@ impl Error {
     /// More memory in use than `maxmemory` allows.
     pub const OUT_OF_MEMORY: Self =
         Self::fixed("OOM command not allowed when used memory > 'maxmemory'.");
+    /// A replica without its primary is not to serve what it has.
+    pub const STALE: Self = Self::fixed(
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    );
     /// Not authenticated.
     pub const NO_AUTH: Self = Self::fixed("NOAUTH Authentication required.");
 

@@ -331,3 +331,33 @@ fn a_turn_may_end_inside_a_command_that_has_recorded_nothing() {
     effects.end();
     check(&mut bench, "INCR i", "INCR i");
 }
+
+#[test]
+fn scripts_choose_who_is_told() {
+    let mut bench = listening(Config::default());
+    bench.server.listen(Listener::Replicas);
+    bench.check(
+        "EVAL \"redis.call('set','a',1) redis.set_repl(redis.REPL_NONE) redis.call('set','b',2) \
+         redis.set_repl(redis.REPL_AOF) redis.call('set','c',3) redis.call('select',1) \
+         redis.call('set','d',4) redis.set_repl(redis.REPL_REPLICA) redis.call('set','e',5) \
+         redis.set_repl(redis.REPL_ALL) redis.call('set','f',6)\" 0; SET g 7",
+        "$_ +OK",
+    );
+    let effects = &bench.server.effects;
+    let [log, stream] =
+        [effects.bytes_for_log(), effects.bytes_for_replicas()].map(|bytes| bytes.into_owned());
+    assert_eq!((log.len(), stream.len()), (effects.log_len(), effects.stream_len()));
+    let text = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).expect("text").replace("\r\n", " ");
+        let words = text.split(' ').filter(|word| !word.starts_with(['$', '*']));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        text(log),
+        "SELECT 0 MULTI set a 1 set c 3 SELECT 1 set d 4 set f 6 EXEC SELECT 0 SET g 7 "
+    );
+    assert_eq!(
+        text(stream),
+        "SELECT 0 MULTI set a 1 SELECT 1 set e 5 set f 6 EXEC SELECT 0 SET g 7 "
+    );
+}

@@ -74,7 +74,7 @@ impl Server {
         }
         let now = self.now;
         if let Some(log) = self.host.append_only_file_mut() {
-            let _stopped_next = log.commit(now, self.effects.bytes_of_whole_units());
+            let _stopped_next = log.commit(now, &self.effects.whole_units_for_log());
         }
     }
 

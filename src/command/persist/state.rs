@@ -161,6 +161,11 @@ impl Persistence {
 }
 
 impl Server {
+    /// Whether this is a replica without its primary, which is not to serve what it has.
+    pub fn is_too_stale(&self) -> bool {
+        self.conditions.contains(Conditions::STALE) && !self.config.replica_serve_stale_data
+    }
+
     /// Whether a condition keeps a command from being executed. Called only while there is one.
     ///
     /// # Errors
@@ -177,9 +182,6 @@ impl Server {
         );
         const READ_ONLY: Error =
             Error::fixed("READONLY You can't write against a read only replica.");
-        const STALE: Error = Error::fixed(
-            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-        );
         if self.conditions.contains(Conditions::ENDING) {
             return Err(Error::fixed("ERR The server is shutting down"));
         }
@@ -204,9 +206,8 @@ impl Server {
         if is_replica && config.replica_read_only && flags.contains(Flags::WRITE) {
             return Err(READ_ONLY);
         }
-        let is_stale = self.conditions.contains(Conditions::STALE);
-        if is_stale && !config.replica_serve_stale_data && !flags.contains(Flags::STALE) {
-            return Err(STALE);
+        if !flags.contains(Flags::STALE) && self.is_too_stale() {
+            return Err(Error::STALE);
         }
         if self.conditions.contains(Conditions::LOADING) && !flags.contains(Flags::LOADING) {
             return Err(LOADING);

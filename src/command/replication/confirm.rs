@@ -105,7 +105,7 @@ impl Server {
     /// Whether a replica has not everything yet, as far as is known.
     pub(in crate::command) fn lacks_replicas(&self) -> bool {
         let replication = &self.replication;
-        let offset = replication.history.offset() + num::u64_of(self.effects.bytes().len());
+        let offset = replication.history.offset() + num::u64_of(self.effects.stream_len());
         replication.role.is_primary()
             && replication.replicas.iter().any(|one| one.is_online() && one.acknowledged < offset)
     }

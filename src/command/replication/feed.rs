@@ -100,9 +100,14 @@ impl Server {
         if self.effects.bytes().is_empty() {
             return;
         }
-        let bytes = self.effects.lend();
-        self.extend_stream(&bytes);
-        self.effects.give_back(bytes);
+        if self.effects.is_for_all() {
+            let bytes = self.effects.lend();
+            self.extend_stream(&bytes);
+            self.effects.give_back(bytes);
+        } else {
+            let bytes = self.effects.bytes_for_replicas().into_owned();
+            self.extend_stream(&bytes);
+        }
     }
 
     /// Does what there is to do at the end of a turn besides sending the stream.

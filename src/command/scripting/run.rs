@@ -9,6 +9,7 @@ use super::debug::Next;
 use super::running::{self, Kind, Sight};
 use crate::base::num;
 use crate::command::dispatch;
+use crate::command::effects::Listener;
 use crate::command::eviction::Room;
 use crate::command::persist::Conditions;
 use crate::command::spec::Flags;
@@ -20,8 +21,9 @@ use crate::script::lua::{Input, Interpreter, Pace, Passing, Reference, Returned,
 use crate::script::{Api, Called, Interrupt, Level, Replication, ScriptFlags};
 use crate::session::SessionFlags;
 
-/// What a write of a script is judged by while something is wrong.
-const JUDGED: Flags = Flags::WRITE.union(Flags::LOADING).union(Flags::ALLOW_BUSY);
+/// What a write of a script is judged by while something is wrong; whether data are too old is asked before.
+const JUDGED: Flags =
+    Flags::WRITE.union(Flags::LOADING).union(Flags::ALLOW_BUSY).union(Flags::STALE);
 /// What a reply buffer of scripts keeps of its room, bytes.
 const REPLY_KEPT_BYTES: usize = 64 * 1024;
 
@@ -170,6 +172,10 @@ fn report(ctx: &mut Context<'_>, name: &[u8], result: Result<Returned, ScriptErr
 
 /// Whether a script may run that says what it does.
 fn check(ctx: &mut Context<'_>, flags: ScriptFlags, access: Access) -> Outcome {
+    let may_be_stale = flags.contains(ScriptFlags::ALLOW_STALE);
+    if !may_be_stale && ctx.server.is_too_stale() {
+        return Err(Error::STALE);
+    }
     if flags.intersects(ScriptFlags::EVAL_COMPAT | ScriptFlags::NO_WRITES) {
         return Ok(());
     }
@@ -206,6 +212,7 @@ impl Run<'_, '_> {
         const ARITY: Error =
             Error::fixed("ERR Wrong number of args calling Redis command from script");
         const NOT_HERE: Error = Error::fixed("ERR This Redis command is not allowed from script");
+        const STALE: Error = Error::fixed("ERR Can not execute the command on a stale replica");
         const READ_ONLY: Error =
             Error::fixed("ERR Write commands are not allowed from read-only scripts.");
         let server = &mut *self.ctx.server;
@@ -215,6 +222,9 @@ impl Run<'_, '_> {
         let flags = server.commands.get(id).command.spec.flags;
         if flags.contains(Flags::NOSCRIPT) && server.scripting.callable == Callable::Permitted {
             return Err(NOT_HERE);
+        }
+        if !flags.contains(Flags::STALE) && server.is_too_stale() {
+            return Err(STALE);
         }
         if self.ctx.session.flags.contains(SessionFlags::RESTRICTED) {
             server.check_script_access(self.ctx.session, id, args)?;
@@ -228,7 +238,10 @@ impl Run<'_, '_> {
         }
         let is_judged = !self.ctx.session.flags.contains(SessionFlags::PRIMARY);
         if flags.contains(Flags::WRITE) && !server.conditions.is_empty() && is_judged {
-            server.check_conditions(JUDGED, "")?;
+            // What a script has begun it may end.
+            if !self.has_written {
+                server.check_conditions(JUDGED, "")?;
+            }
             if server.conditions.contains(Conditions::REPLICA) {
                 server.note_own_keys(self.ctx.session, id, args);
             }
@@ -271,14 +284,26 @@ impl Run<'_, '_> {
             }
         };
         let (server, session) = (&mut *self.ctx.server, &mut *self.ctx.session);
-        if self.replication == Replication::ALL {
-            dispatch::execute_in_script(server, session, args, id);
-        } else {
-            let is_logged = self.replication.0 & Replication::LOG != 0;
-            let muted = if is_logged { None } else { server.effects.mute() };
-            dispatch::execute_in_script(server, session, args, id);
-            server.effects.unmute(muted);
+        let only = match self.replication {
+            Replication::ALL => None,
+            Replication(Replication::LOG) => Some(Listener::AppendOnlyFile),
+            Replication(Replication::REPLICAS) => Some(Listener::Replicas),
+            Replication(_) => {
+                let muted = server.effects.mute();
+                dispatch::execute_in_script(server, session, args, id);
+                server.effects.unmute(muted);
+                return self.executed();
+            }
+        };
+        let mark = only.map(|_| server.effects.mark(session.db));
+        dispatch::execute_in_script(server, session, args, id);
+        if let Some((listener, mark)) = only.zip(mark) {
+            server.effects.keep_for(listener, mark);
         }
+        self.executed()
+    }
+
+    fn executed(&mut self) -> Called {
         if self.ctx.session.output.shape().0 > 0 {
             self.join();
         }
