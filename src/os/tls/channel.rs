@@ -24,6 +24,8 @@ const READ_BYTES: usize = 64 * 1024;
 const WRITE_BYTES: usize = 64 * 1024;
 /// What the records add, at most: four heads, numbers, paddings and seals.
 const WRITE_OVERHEAD: usize = 1024;
+/// What the first byte of who speaks TLS is: a record of the handshake.
+const HANDSHAKE: u8 = 22;
 /// Bytes that the other end may send until it is known, certificates included.
 const GREETING_BYTES_MAX: usize = 64 * 1024;
 /// Pieces of output shorter than this are put together before they are enciphered.
@@ -322,6 +324,11 @@ impl Channel {
             self.is_unsettled = false;
             self.has_more = kept + got == input.len();
             if self.is_greeting() {
+                let is_first = self.greeting_bytes == 0 && got > 0;
+                if is_first && matches!(self.side, Side::Server(_)) && input[0] != HANDSHAKE {
+                    // An alert would be a riddle to who does not speak TLS.
+                    return Err(io::Error::new(ErrorKind::InvalidData, "no TLS"));
+                }
                 self.greeting_bytes += got;
             }
             let driven = self.drive(&mut input[..kept + got], sink);
