@@ -297,8 +297,7 @@ fn settle_reply_mode(server: &mut Server, session: &mut Session, point: crate::r
         ReplyMode::FollowsNext => session.reply_mode = ReplyMode::Follows,
         ReplyMode::Follows => {
             if session.output.checkpoint() != point {
-                session.output.roll_back(point);
-                server.refuse_reply_to_replica(session);
+                server.refuse_reply_to_replica(session, point);
             }
         }
     }
@@ -380,7 +379,7 @@ fn check(server: &mut Server, session: &mut Session, id: CommandId, args: &Args<
     if flags.contains(Flags::PROTECTED) && !is_permitted(server, session, id) {
         return Err(not_permitted(server.commands.get(id).command.spec.name));
     }
-    if session.flags.intersects(SessionFlags::RESTRICTED | SessionFlags::SUBSCRIBED) {
+    if session.flags.intersects(CHECKED) {
         check_client(server, session, id, args)?;
     }
     if server.config.maxmemory > 0 && !server.conditions.contains(Conditions::BUSY) {
@@ -405,6 +404,10 @@ fn check(server: &mut Server, session: &mut Session, id: CommandId, args: &Args<
     Ok(())
 }
 
+/// Marks of clients that may not do everything.
+const CHECKED: SessionFlags =
+    SessionFlags::RESTRICTED.union(SessionFlags::SUBSCRIBED).union(SessionFlags::REPLICA);
+
 /// What a client is checked for that may not do everything.
 #[inline(never)]
 fn check_client(server: &mut Server, session: &Session, id: CommandId, args: &Args<'_>) -> Outcome {
@@ -413,6 +416,11 @@ fn check_client(server: &mut Server, session: &Session, id: CommandId, args: &Ar
     }
     if session.flags.contains(SessionFlags::SUBSCRIBED) && !may_subscriber(server, session, id) {
         return Err(not_for_subscribers(server.commands.get(id).full_name));
+    }
+    let of_keys = Flags::READONLY | Flags::WRITE | Flags::MAY_REPLICATE;
+    let flags = server.commands.get(id).command.spec.flags;
+    if session.flags.contains(SessionFlags::REPLICA) && flags.intersects(of_keys) {
+        return Err(Error::fixed("ERR Replica can't interact with the keyspace"));
     }
     Ok(())
 }

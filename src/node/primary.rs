@@ -13,6 +13,9 @@ use crate::resp::parse::{Incomplete, ProtocolError};
 use crate::resp::{Args, Assembly, Fed, OwnedArgs};
 use crate::session::{Closing, Endpoint, Session, SessionFlags};
 
+/// Room for the stream that is kept when less of it waits, bytes.
+const PENDING_KEPT_BYTES: usize = 1 << 20;
+
 /// Why executing the stream stopped.
 enum Stop {
     /// Nothing is left of it, for the time being.
@@ -131,6 +134,10 @@ impl Desk<'_> {
         self.count_executed(session, &pending[..at], &mut counted);
         inflow.pending = pending;
         inflow.pending.drain(..counted);
+        let room = inflow.pending.capacity();
+        if room > PENDING_KEPT_BYTES && inflow.pending.len() < room / 4 {
+            inflow.pending.shrink_to(PENDING_KEPT_BYTES);
+        }
         inflow.executed = at - counted;
         stop.unwrap_or(Stop::Used)
     }

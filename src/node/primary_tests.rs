@@ -3,7 +3,7 @@
 use super::Node;
 use crate::command::server::Now;
 use crate::command::testing::Bench;
-use crate::config::{Config, PrimaryAddress};
+use crate::config::{Config, PrimaryAddress, PropagationErrorBehavior};
 use crate::persist::rdb::{SaveOptions, save};
 use crate::session::Endpoint;
 
@@ -208,8 +208,66 @@ fn a_pause_holds_the_stream_back() {
     sample.check("CLIENT PAUSE 100", "+OK ");
     sample.check_offset("INCR n\r\n", 0);
     sample.check_offset("INCR n\r\n", 0);
+    assert_eq!(sample.node.server.read_offset(), 116, "what was read is told as such");
     sample.now = sample.now.later(200_000_000);
     sample.node.tick(sample.now);
     sample.check_offset("INCR n\r\n", 24);
     sample.check("GET n", "$1 3 ");
+}
+
+#[test]
+fn an_error_in_the_stream_stops_only_who_has_no_data_of_its_own() {
+    for replica_read_only in [true, false] {
+        let mut sample = Sample::new(Config {
+            replica_read_only,
+            propagation_error_behavior: PropagationErrorBehavior::Panic,
+            ..Config::default()
+        });
+        sample.receive(b"SET k v\r\nINCR k\r\n");
+        assert_eq!(sample.node.server.shutdown.is_some(), replica_read_only);
+    }
+}
+
+#[test]
+fn scripts_on_stale_data_run_only_if_they_say_that_they_may() {
+    let mut sample = Sample::new(Config { replica_serve_stale_data: false, ..Config::default() });
+    sample.receive(b"SET k v\r\n");
+    sample.node.disconnected(sample.link);
+    let down = "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'. ";
+    sample.check("EVAL 'return 1' 0", down);
+    sample.check("EVAL \"#!lua flags=no-writes\\nreturn 1\" 0", down);
+    let may = |code: &str| format!("EVAL \"#!lua flags=allow-stale,no-writes\\n{code}\" 0");
+    sample.check(&may("return 1"), ":1 ");
+    sample.check(&may("return redis.call('echo','x')"), "$1 x ");
+    let reply = "-ERR Can not execute the command on a stale replica ";
+    sample.check(&may("return redis.pcall('get','k')"), reply);
+}
+
+#[test]
+fn room_for_a_large_command_is_given_back() {
+    let mut sample = sample();
+    let value = "x".repeat(5_000_000);
+    sample.receive(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5000000\r\n{value}\r\n").as_bytes());
+    sample.check("STRLEN k", ":5000000 ");
+    let work = sample.node.server.work_mut().expect("it follows");
+    assert!(work.inflow.pending.is_empty() && work.inflow.pending.capacity() <= 1 << 20);
+}
+
+#[test]
+fn the_primary_before_is_gone_on_with_until_a_snapshot_is_loaded() {
+    let mut sample = sample();
+    sample.receive(b"SET k v\r\n");
+    sample.node.server.follow(PrimaryAddress { host: "other".into(), port: 2 });
+    sample.connect();
+    sample.sent();
+    let other = "f".repeat(40);
+    sample
+        .receive(format!("+PONG\r\n+OK\r\n+OK\r\n+FULLRESYNC {other} 7\r\n$1000\r\nRE").as_bytes());
+    sample.node.server.follow(PrimaryAddress { host: "p".into(), port: 1 });
+    sample.connect();
+    sample.sent();
+    sample.receive(b"+PONG\r\n+OK\r\n+OK\r\n");
+    assert!(sample.sent().ends_with(&format!("*3 $5 PSYNC $40 {ID} $3 110 ")));
+    sample.receive(b"+CONTINUE\r\nSET k w\r\n");
+    sample.check("GET k", "$1 w ");
 }

@@ -355,9 +355,6 @@ impl Server {
         let work = &mut following.work;
         work.begins = position;
         work.is_old = position.is_none();
-        if work.resumable.take().is_some() {
-            tracing::info!("Discarding previously cached master state.");
-        }
         // A primary that was told to take over has done so.
         work.handover = Default::default();
     }

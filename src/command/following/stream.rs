@@ -4,7 +4,6 @@
 //! for permission, memory or a password, keys that have expired here are still there, and nothing is replied.
 //! But only what a primary has to say is executed: commands that change data, not those that change the server.
 
-use crate::base::num;
 use crate::command::context::KeyHashes;
 use crate::command::dispatch::{self, Flow};
 use crate::command::persist::Conditions;
@@ -121,6 +120,8 @@ impl Server {
         }
         match self.config.propagation_error_behavior {
             PropagationErrorBehavior::Ignore => {}
+            // Its data are its own, and may be what the command finds in its way.
+            _ if !self.config.replica_read_only => {}
             PropagationErrorBehavior::Panic | PropagationErrorBehavior::PanicOnReplicas => {
                 tracing::warn!("propagation-error-behavior says to stop now");
                 self.stop(Shutdown { status: 1 });
@@ -138,10 +139,8 @@ impl Server {
     /// this database.
     pub fn count_stream(&mut self, bytes: &[u8], db: usize) {
         self.extend_stream(bytes);
-        let read_offset = self.replication.history.offset();
-        if let Some(following) = self.following_mut() {
-            following.work.stream_db = db;
-            following.read_offset = read_offset + num::u64_of(following.work.inflow.pending.len());
+        if let Some(work) = self.work_mut() {
+            work.stream_db = db;
         }
     }
 

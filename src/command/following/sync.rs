@@ -61,12 +61,17 @@ impl Server {
         let fresh = self.fresh_keyspace();
         let intake = self.host.intake().ok_or(NONE)?;
         let progress = intake.begin(Plan::Load(fresh), &self.config)?;
+        tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
         self.loading_begins(target, progress, total.unwrap_or(0));
         Ok(())
     }
 
-    /// Ends what would not survive that the data are exchanged.
+    /// Ends what would not survive that the data are exchanged. Until then the primary before could be gone on
+    /// with.
     fn prepare_for_data(&mut self) {
+        if self.work_mut().is_some_and(|work| work.resumable.take().is_some()) {
+            tracing::info!("Discarding previously cached master state.");
+        }
         self.disconnect_replicas();
         self.replication.backlog = None;
         self.follow_stream();

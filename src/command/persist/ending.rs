@@ -62,6 +62,18 @@ impl Server {
             return Ok(()); // it ends already, perhaps because there are no data that could be saved
         }
         tracing::warn!("User requested shutdown...");
+        let ended = self.prepare_end(ending);
+        match ended {
+            Ok(()) => {
+                self.stop(Shutdown { status: 0 });
+                self.end_log();
+            }
+            Err(NotSaved) => tracing::warn!("Errors trying to shut down the server."),
+        }
+        ended
+    }
+
+    fn prepare_end(&mut self, ending: Ending) -> Result<(), NotSaved> {
         self.stop_children(ending)?;
         let is_loading = self.conditions.contains(Conditions::LOADING);
         let saves = match ending.save {
@@ -79,8 +91,6 @@ impl Server {
                 tracing::warn!("Error trying to save the DB, but exiting.");
             }
         }
-        self.stop(Shutdown { status: 0 });
-        self.end_log();
         Ok(())
     }
 

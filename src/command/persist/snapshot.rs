@@ -384,7 +384,7 @@ impl Server {
     }
 
     /// Ends the child that writes a snapshot; that is no failure.
-    pub(super) fn cancel_snapshot(&mut self) {
+    pub(in crate::command) fn cancel_snapshot(&mut self) {
         self.host.stop_child();
         if let Some(child) = self.persistence.child.take() {
             match child.target {

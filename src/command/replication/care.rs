@@ -4,9 +4,12 @@ use super::state::random_id;
 use crate::base::num;
 use crate::command::server::Server;
 use crate::repl::{Replica, Stage};
+use crate::resp::Checkpoint;
 use crate::session::Session;
 
 const SECOND_MS: u64 = 1000;
+/// Bytes of an error that the log shows.
+const ERROR_SHOWN_MAX: usize = 256;
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 impl Server {
@@ -117,8 +120,20 @@ impl Server {
 
     /// A replica has sent something that is replied to. The reply would stand in the midst of the stream.
     #[cold]
-    pub(in crate::command) fn refuse_reply_to_replica(&mut self, session: &mut Session) {
+    pub(in crate::command) fn refuse_reply_to_replica(
+        &mut self,
+        session: &mut Session,
+        point: Checkpoint,
+    ) {
         let command = session.last_command;
+        if let Some(error) = session.output.error_since(point) {
+            let shown = error[..error.len().min(ERROR_SHOWN_MAX)].trim_ascii_end().escape_ascii();
+            tracing::warn!(
+                "== CRITICAL == This master is sending an error to its replica: '{shown}' after \
+                 processing the command '{command}'"
+            );
+        }
+        session.output.roll_back(point);
         let line = self.client_line(session);
         tracing::warn!(
             "Replica generated a reply to command '{command}', disconnecting it: {line}"

@@ -114,7 +114,7 @@ fn primary(report: &mut Report<'_>, following: &Following) {
         ("master_link_status", &if is_up { "up" } else { "down" }),
         ("master_last_io_seconds_ago", &heard_ago_s),
         ("master_sync_in_progress", &u8::from(is_syncing)),
-        ("slave_read_repl_offset", &following.read_offset.max(offset)),
+        ("slave_read_repl_offset", &server.read_offset()),
         ("slave_repl_offset", &offset),
     ]);
     if is_syncing {

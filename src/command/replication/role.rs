@@ -76,8 +76,6 @@ pub struct Following {
     pub sync_bytes_total: Option<u64>,
     /// When a part of the snapshot came last, Unix seconds.
     pub sync_heard_at_s: i64,
-    /// Bytes of the stream that are read, executed or not.
-    pub read_offset: u64,
     /// What following it takes.
     pub work: Work,
 }

@@ -111,6 +111,31 @@ fn a_snapshot_through_the_pipe_ends_with_its_mark_and_the_stream_waits() {
 }
 
 #[test]
+fn a_file_that_no_replica_waits_for_is_not_written_to_its_end() {
+    for (save, is_left) in [("''", false), ("'900 1'", true)] {
+        let mut bench = Bench::new();
+        bench.check(&format!("CONFIG SET repl-diskless-sync no save {save}"), "+OK");
+        settle(&mut bench);
+        bench.check("REPLCONF capa psync2; PSYNC ? -1", "+OK");
+        bench.server.commit();
+        assert!(bench.server.persistence.child.is_some());
+        bench.server.replica_gone(&bench.session);
+        assert_eq!(bench.server.persistence.child.is_some(), is_left, "save {save}");
+    }
+}
+
+#[test]
+fn a_replica_may_not_touch_keys() {
+    let mut bench = Bench::new();
+    bench.session.flags.insert(SessionFlags::REPLICA);
+    let refused = "-ERR Replica can't interact with the keyspace";
+    for command in ["GET k", "SET k v", "PUBLISH c m", "EVAL 'return 1' 0"] {
+        bench.check(command, refused);
+    }
+    bench.check("PING", "+PONG");
+}
+
+#[test]
 fn a_replica_goes_on_if_the_stream_is_still_there() {
     let mut bench = Bench::new();
     bench.server.open_backlog();
@@ -126,6 +151,50 @@ fn a_replica_goes_on_if_the_stream_is_still_there() {
     assert!(bytes.starts_with(b"*2\r\n$6\r\nSELECT"));
     assert_eq!(bench.server.replication.partial_syncs, 1);
     assert_eq!(bench.server.replication.behind(place), 0);
+}
+
+#[test]
+fn what_a_replica_holds_up_is_told() {
+    let mut bench = Bench::new();
+    bench.server.config.repl_backlog_size = 16_384;
+    bench.server.open_backlog();
+    bench.check("SET k v", "+OK");
+    bench.server.commit();
+    let place = settle(&mut bench);
+    let id = bench.server.replication.history.id().to_string();
+    assert_eq!(bench.raw(&["PSYNC", &id, "1"]), b"+CONTINUE\r\n");
+    sent(&mut bench, place);
+    let mut replica = bench.server.sessions.take(place).expect("it is there");
+    replica.flags.insert(SessionFlags::REPLICA);
+    bench.server.sessions.put(replica);
+    bench.session.flags.remove(SessionFlags::REPLICA);
+    bench.session.index = place + 1;
+    bench.session.reply_mode = crate::session::ReplyMode::On;
+    let field = |bench: &mut Bench, command: &[&str], name: &str| -> usize {
+        let text = String::from_utf8(bench.raw(command)).expect("text");
+        let (_, rest) = text.split_once(name).expect("the field");
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).expect("more behind it");
+        rest[..digits].parse().expect("a number")
+    };
+    let list = ["CLIENT", "LIST", "TYPE", "replica"];
+    let own = field(&mut bench, &list, " tot-mem=");
+    assert_eq!(field(&mut bench, &list, " omem="), 0, "it was sent everything");
+    bench.server.extend_stream(&vec![b'x'; 100_000]);
+    let held = field(&mut bench, &list, " omem=");
+    assert!((100_000..120_000).contains(&held), "{held}");
+    assert_eq!(field(&mut bench, &list, " oll="), 7);
+    assert_eq!(field(&mut bench, &list, " tot-mem="), own + held);
+    let memory = ["INFO", "memory"];
+    let total = field(&mut bench, &memory, "mem_total_replication_buffers:");
+    let held_up = field(&mut bench, &memory, "mem_clients_slaves:");
+    assert_eq!(field(&mut bench, &memory, "mem_replication_backlog:"), 16_384);
+    assert_eq!(total, 16_384 + held_up);
+    assert!(total >= held && field(&mut bench, &memory, "mem_not_counted_for_evict:") >= held_up);
+    let clients = field(&mut bench, &["INFO", "clients"], "connected_clients:");
+    assert_eq!(clients + 1, bench.server.sessions.len(), "the replica is none");
+    bench.server.replication.replicas.remove(place);
+    bench.server.trim_backlog();
+    assert_eq!(field(&mut bench, &memory, "mem_clients_slaves:"), 0, "nobody holds it up");
 }
 
 #[test]

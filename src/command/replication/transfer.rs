@@ -4,7 +4,8 @@
 //! they are read from the pipe only while the slowest is less than [`RELAYED_BYTES_MAX`] behind.
 
 use crate::base::num;
-use crate::command::host::ChildEnd;
+use crate::command::host::{ChildEnd, ChildKind};
+use crate::command::persist::Target;
 use crate::command::server::Server;
 use crate::repl::{Backlog, Capabilities, Stage};
 use crate::session::Session;
@@ -267,6 +268,19 @@ impl Server {
         }
     }
 
+    /// Ends the child that writes a file for replicas if none waits for it any more and no `save` point would ask
+    /// for it either.
+    fn end_useless_snapshot(&mut self) {
+        let mut replicas = self.replication.replicas.iter();
+        let is_wanted = replicas.any(|replica| replica.stage == Stage::WaitsForEnd);
+        let child = self.persistence.child_of(ChildKind::Snapshot);
+        let writes_file = child.is_some_and(|child| child.target == Target::File);
+        if writes_file && !is_wanted && self.config.save.is_empty() {
+            tracing::info!("The RDB child is stopped: no replica waits for the file");
+            self.cancel_snapshot();
+        }
+    }
+
     /// A replica's connection is gone.
     pub fn replica_gone(&mut self, session: &Session) {
         let place = session.index;
@@ -276,6 +290,9 @@ impl Server {
         tracing::info!("Connection with replica {name} lost.");
         if self.replication.transfers.remove(place).is_some() {
             self.end_idle_relay();
+        }
+        if replica.stage == Stage::WaitsForEnd {
+            self.end_useless_snapshot();
         }
         if self.replication.replicas.is_empty() {
             self.replication.alone_since_ms = self.now.mono_ms();
