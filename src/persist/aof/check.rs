@@ -4,14 +4,13 @@
 //! is stricter than that tool (a command of no words, a sign or a blank in front of a number, an annotation
 //! without its line end), so is this.
 
+use super::read::LINE_LEN_MAX;
 use crate::base::num;
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind};
 
 /// Longest line of a number, bytes.
 const NUMBER_LEN_MAX: usize = 127;
-/// Longest annotation, bytes.
-const ANNOTATION_LEN_MAX: usize = 1023;
 /// So much of a command's name is looked at.
 const NAME_LEN_MAX: usize = 8;
 /// What begins the annotation of a time.
@@ -250,8 +249,8 @@ impl<R: BufRead> Source<'_, R> {
 
     fn annotation(&mut self, until_s: Option<i64>) -> Result<Annotation, Fault> {
         self.item = self.offset;
-        let line = self.line(ANNOTATION_LEN_MAX)?;
-        if line.len() < ANNOTATION_LEN_MAX && !line.ends_with(b"\n") {
+        let line = self.line(LINE_LEN_MAX)?;
+        if !line.ends_with(b"\n") {
             return Err(Flaw::LineEnd([0; 2]).into());
         }
         let (Some(until_s), Some(time)) = (until_s, line.strip_prefix(TIMESTAMP)) else {
@@ -392,6 +391,11 @@ mod tests {
         check("", "27 8");
         check(&command(&["DEL", "a\r\nb"]), "50 13");
         check("#TS:x\r\n# more\n", "41 8");
+        let longest = |len: usize| format!("#{}\n", "x".repeat(len - 2));
+        check(&longest(LINE_LEN_MAX), "1050 8");
+        let end = "Expected \\r\\n, got: 0000";
+        check(&longest(LINE_LEN_MAX + 1), &format!("27 8 27: {end}"));
+        check(longest(LINE_LEN_MAX + 1).trim_end(), &format!("27 8 27: {end}"));
         let unit = [command(&["multi"]), command(&["DEL", "a"]), command(&["Exec"])].concat();
         check(&unit, "76 19");
     }

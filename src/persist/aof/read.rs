@@ -14,8 +14,8 @@ use std::io::{self, ErrorKind, Read};
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Longest line, as Redis reads them, bytes.
-const LINE_LEN_MAX: usize = 1024;
+/// Longest annotation with its line end, bytes.
+pub const LINE_LEN_MAX: usize = 1023;
 /// Once a command is so long, each further argument gets a buffer of its own, bytes.
 const SHARED_BUFFER_MAX: usize = 256 << 20;
 /// What begins the annotation of a time.
@@ -219,6 +219,9 @@ impl<R: Read> Reader<R> {
                 return Err(Fault::Torn);
             }
         };
+        if end - self.at > LINE_LEN_MAX {
+            return Err(self.garbage(self.at, Expected::LineEnd, b'#'));
+        }
         let line = &self.buf[self.at..end];
         self.at = end;
         let time = line.strip_prefix(TIMESTAMP).map(<[u8]>::trim_ascii_end);
@@ -457,7 +460,10 @@ mod tests {
             "the length of an argument",
         );
         check_garbage(&behind(b"*1\r\n$1\r\nab\r\n"), at + 9, "the end of a line");
-        check_garbage(&[b"#", &b"x".repeat(2000)[..]].concat(), 0, "the end of a line");
+        let annotation = |len: usize| [b"#", &b"x".repeat(len - 2)[..], b"\n"].concat();
+        assert!(read_all(&annotation(LINE_LEN_MAX), 64).1.is_none());
+        check_garbage(&annotation(LINE_LEN_MAX + 1), 0, "the end of a line");
+        check_garbage(&annotation(9000), 0, "the end of a line");
     }
 
     #[test]
