@@ -308,3 +308,18 @@ fn the_server_does_it_under_the_tool_s_name() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("is valid"), "{output:?}");
     }
 }
+
+/// A path was put into an array on the stack, whatever its length.
+#[test]
+fn cve_2025_27151_paths_of_any_length_are_an_error() {
+    for len in [255, 256, 1023, 1024, 4095, 4096, 5000, 100_000] {
+        let path = format!("/{}", "a/".repeat(len / 2));
+        for path in [path, "a".repeat(len)] {
+            let outcome = run(TOOL, &[], &[&path], "");
+            assert_eq!(outcome.code, Some(1), "{len}: {outcome:?}");
+        }
+        let manifest = format!("file {} seq 1 type b\n", "a".repeat(len));
+        let outcome = run(TOOL, &[("x.manifest", manifest.as_bytes())], &["x.manifest"], "");
+        assert_eq!(outcome.code, Some(1), "{len}: {outcome:?}");
+    }
+}

@@ -2,10 +2,12 @@
 //!
 //! A command's key specs answer that for nearly all: each names a run of arguments, from a first to a
 //! last in equal steps. The few they cannot describe (a STORE that may stand anywhere, flags that hang
-//! on an option) have a function of their own here, found by name and only when a spec says so.
+//! on an option) have a function of their own in `by_hand`, found by name and only when a spec says so.
 //! Nothing is allocated and no argument copied: the answer is a handful of runs.
 //!
 //! Invariant: every run lies within the arguments and has at least one key.
+
+mod by_hand;
 
 use std::fmt;
 
@@ -167,10 +169,10 @@ pub fn find<A: Arguments + ?Sized>(spec: &Spec, args: &A, scope: Scope) -> Keys 
         if scope == Scope::Keys && rule.flags.contains(KeyFlags::NOT_KEY) {
             continue;
         }
-        match resolve(rule, args) {
+        match resolve(spec, rule, args) {
             Found::Run(run) => keys.push(Run { flags: flags_of(spec, rule, args), ..run }),
             Found::Absent => {}
-            Found::Unclear => return find_by_hand(spec, args),
+            Found::Unclear => return by_hand::find_by_hand(spec, args),
         }
     }
     keys
@@ -185,12 +187,14 @@ enum Found {
     Unclear,
 }
 
-fn resolve<A: Arguments + ?Sized>(rule: &KeySpec, args: &A) -> Found {
+fn resolve<A: Arguments + ?Sized>(spec: &Spec, rule: &KeySpec, args: &A) -> Found {
     let count = i64_of(args.count());
     let start = match rule.begin {
         BeginSearch::Index(index) => i64::from(index),
         BeginSearch::Keyword { keyword, start_from } => {
-            match find_keyword(args, keyword.as_bytes(), start_from) {
+            let keyword = keyword.as_bytes();
+            let option = by_hand::find_option(spec, args, keyword);
+            match option.unwrap_or_else(|| find_keyword(args, keyword, start_from)) {
                 Some(index) => i64_of(index) + 1,
                 None => return Found::Absent,
             }
@@ -213,8 +217,8 @@ fn resolve<A: Arguments + ?Sized>(rule: &KeySpec, args: &A) -> Found {
                 .ok()
                 .filter(|&at| at < args.count())
                 .and_then(|at| parse_i64(args.at(at)))
-                // More keys than arguments is refused here, before the product could overflow.
-                .filter(|&keys| keys <= count)
+                // More keys than arguments, or fewer than none, are refused before the product could overflow.
+                .filter(|keys| (0..=count).contains(keys))
                 .map(|keys| (first, first + (keys - 1) * i64::from(step), step))
         }
         FindKeys::Unknown => None,
@@ -283,107 +287,6 @@ fn flags_of_bitfield<A: Arguments + ?Sized>(args: &A) -> KeyFlags {
     } else {
         KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE)
     }
-}
-
-/// The keys of a command line that the key specs could not tell.
-fn find_by_hand<A: Arguments + ?Sized>(spec: &Spec, args: &A) -> Keys {
-    match spec.name {
-        "sort" => find_sort(args),
-        "sort_ro" => Keys::one(args, 1, KeyFlags::RO.union(KeyFlags::ACCESS)),
-        "migrate" => find_migrate(args),
-        _ => find_by_loose_count(spec, args),
-    }
-}
-
-/// SORT's key, and the last STORE that is not an operand of BY, GET or LIMIT.
-fn find_sort<A: Arguments + ?Sized>(args: &A) -> Keys {
-    let mut keys = Keys::one(args, 1, KeyFlags::RO.union(KeyFlags::ACCESS));
-    let mut store = None;
-    let mut index = 2;
-    while index < args.count() {
-        let word = args.at(index);
-        if eq_ignore_case(word, b"limit") {
-            index += 2;
-        } else if eq_ignore_case(word, b"get") || eq_ignore_case(word, b"by") {
-            index += 1;
-        } else if eq_ignore_case(word, b"store") && index + 1 < args.count() {
-            store = Some(index + 1);
-        }
-        index += 1;
-    }
-    if let Some(index) = store {
-        let flags = KeyFlags::OW.union(KeyFlags::UPDATE);
-        keys.push(Run { first: index, last: index, step: 1, flags });
-    }
-    keys
-}
-
-/// MIGRATE's one key, or those after KEYS, when the one is empty as it then must be.
-fn find_migrate<A: Arguments + ?Sized>(args: &A) -> Keys {
-    const ONE: usize = 3;
-    let flags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE);
-    let mut index = 6;
-    while index < args.count() {
-        let word = args.at(index);
-        if eq_ignore_case(word, b"keys") {
-            let (first, last) = (index + 1, args.count() - 1);
-            let mut keys = Keys::NONE;
-            if args.at(ONE).is_empty() && first <= last {
-                keys.push(Run { first, last, step: 1, flags });
-            }
-            return keys;
-        }
-        if eq_ignore_case(word, b"auth") {
-            index += 1;
-        } else if eq_ignore_case(word, b"auth2") {
-            index += 2;
-        }
-        index += 1;
-    }
-    Keys::one(args, ONE, flags)
-}
-
-/// The keys after a count in a loose notation (`02`, `+2`, `2x`), as Redis finds them: without flags,
-/// a destination last. The command will refuse the count; the keys are for whoever looks before that.
-fn find_by_loose_count<A: Arguments + ?Sized>(spec: &Spec, args: &A) -> Keys {
-    let mut keys = Keys::NONE;
-    let counted = spec.keys.iter().find_map(|rule| match (rule.begin, rule.find) {
-        (BeginSearch::Index(start), FindKeys::KeyNum { count, first, step: 1 }) => {
-            Some((usize::try_from(start + count).ok()?, start + first))
-        }
-        (_, FindKeys::KeyNum { .. } | FindKeys::Range { .. } | FindKeys::Unknown) => None,
-    });
-    let Some((at, first)) = counted.filter(|&(at, _)| at < args.count()) else { return keys };
-    let Some(number) = leading_number(args.at(at)) else { return keys };
-    let first = i64::from(first);
-    // A number past the end of the arguments makes no run, however large.
-    let last = first.saturating_add(number).saturating_sub(1);
-    let Some(run) = Run::within(args.count(), first, last, 1, KeyFlags::empty()) else {
-        return keys;
-    };
-    keys.push(run);
-    for rule in spec.keys {
-        if let (FindKeys::Range { .. }, Found::Run(run)) = (rule.find, resolve(rule, args)) {
-            keys.push(Run { flags: KeyFlags::empty(), ..run });
-        }
-    }
-    keys
-}
-
-/// The number a text starts with, after white space and a sign: what C's `atoi` reads. `None` where
-/// that is undefined.
-fn leading_number(text: &[u8]) -> Option<i64> {
-    let text = text.trim_ascii_start();
-    let (sign, digits) = match text {
-        [b'-', digits @ ..] => (-1, digits),
-        [b'+', digits @ ..] => (1, digits),
-        digits => (1, digits),
-    };
-    let digits = digits.iter().take_while(|digit| digit.is_ascii_digit());
-    let number = digits.map(|digit| i32::from(digit - b'0')).try_fold(0i32, |number, digit| {
-        number.checked_mul(10).and_then(|number| number.checked_add(digit))
-    })?;
-    Some(i64::from(sign * number))
 }
 
 /// Why COMMAND GETKEYS has no answer. Its text is what the client reads after `ERR `.
@@ -651,8 +554,8 @@ mod tests {
 
     #[test]
     fn eval_may_have_no_keys() {
-        for line in ["eval s 0", "eval s 2 a", "eval s -1 a", "eval s x a", "eval s 1000000 a"] {
-            check(&EVAL, line, "");
+        for count in ["0", "2", "-1", "x", "1000000", "-9223372036854775808"] {
+            check(&EVAL, &format!("eval s {count} a"), "");
         }
         check(&EVAL, "eval s", "Invalid number of arguments specified for command");
     }
@@ -671,11 +574,13 @@ mod tests {
         check(&XREAD, "xread count 1 block 0 STREAMS a b 0 0", "a:OW,UPDATE b:OW,UPDATE");
         check(&XREAD, "xread streams a b 0", "a:OW,UPDATE");
         check(&XREAD, "xread STREAMS streams streams 0 0", "streams:OW,UPDATE streams:OW,UPDATE");
-        check(&XREAD, "xread COUNT streams streams a 0", "streams:OW,UPDATE");
+        check(&XREAD, "xread COUNT streams streams a 0", "a:OW,UPDATE");
         check(&XREAD, "xread block 10 streams", "Invalid arguments specified for command");
         check(&XREAD, "xread block streams 1", "Invalid arguments specified for command");
         check(&XREADGROUP, "xreadgroup group streams c streams a >", "a:OW,UPDATE");
         check(&XREADGROUP, "xreadgroup group g streams streams a >", "a:OW,UPDATE");
+        check(&XREADGROUP, "xreadgroup noack group g streams streams a >", "a:OW,UPDATE");
+        check(&XREADGROUP, "xreadgroup count 1 group streams streams streams a >", "a:OW,UPDATE");
         let no_streams = "xreadgroup group g c noack streams a";
         check(&XREADGROUP, no_streams, "Invalid arguments specified for command");
     }
@@ -689,7 +594,13 @@ mod tests {
             "georadius k 1 1 1 m storedist b store a",
             "k:RO,ACCESS a:OW,UPDATE b:OW,UPDATE",
         );
-        check(&GEORADIUS, "georadius k 1 1 1 m store a store b", "k:RO,ACCESS a:OW,UPDATE");
+        check(&GEORADIUS, "georadius k 1 1 1 m store a store b", "k:RO,ACCESS b:OW,UPDATE");
+        check(&GEORADIUS, "georadius k 1 1 1 m store store store b", "k:RO,ACCESS b:OW,UPDATE");
+        check(
+            &GEORADIUS,
+            "georadius k 1 1 1 m storedist store store b storedist c",
+            "k:RO,ACCESS b:OW,UPDATE c:OW,UPDATE",
+        );
         check(&GEORADIUS, "georadius k 1 1 1 m withcoord store", "k:RO,ACCESS");
         check(&GEORADIUS, "georadius k store 1 1 m", "k:RO,ACCESS");
     }
@@ -699,7 +610,9 @@ mod tests {
         check(&SORT, "sort k", "k:RO,ACCESS");
         check(&SORT, "sort k BY w_* GET o_* STORE d", "k:RO,ACCESS d:OW,UPDATE");
         check(&SORT, "sort k store a store b", "k:RO,ACCESS b:OW,UPDATE");
-        check(&SORT, "sort k store store d", "k:RO,ACCESS d:OW,UPDATE");
+        check(&SORT, "sort k store store store d", "k:RO,ACCESS d:OW,UPDATE");
+        check(&SORT, "sort k store by store d", "k:RO,ACCESS d:OW,UPDATE");
+        check(&SORT, "sort k store limit store d", "k:RO,ACCESS d:OW,UPDATE");
         check(&SORT, "sort k limit 0 1 store d", "k:RO,ACCESS d:OW,UPDATE");
         check(&SORT, "sort k limit 0 store d", "k:RO,ACCESS");
         check(&SORT, "sort k store a limit store b", "k:RO,ACCESS a:OW,UPDATE");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::common::wait_until;
+use std::io::Write as _;
 
 #[test]
 fn clients_must_show_a_certificate_unless_they_need_not() {
@@ -48,6 +49,37 @@ fn a_certificate_names_its_user() {
     world.connect(Some(&world.issue("alice"))).check(&whoami, noauth);
     alice.check(&["ACL", "DELUSER", "alice"], ":1\r\n");
     assert!(alice.ping().is_err(), "who was deleted is sent away");
+}
+
+/// A zero byte ended the name for who compared it, and a certificate for more was one for `alice`.
+#[test]
+fn redis_8_8_2_a_zero_byte_in_a_name_makes_nobody_of_it() {
+    let world = World::with(&["--tls-auth-clients", "optional", "--tls-auth-clients-user", "CN"]);
+    world.server.check("ACL SETUSER alice on ~* +@all; CONFIG SET requirepass secret", "+OK +OK");
+    let noauth = "-NOAUTH Authentication required.\r\n";
+    for name in ["alice\0.stranger", "alice\0", "\0alice", "alice "] {
+        world.connect(Some(&world.issue(name))).check(&["ACL", "WHOAMI"], noauth);
+    }
+    world.connect(Some(&world.issue("alice"))).check(&["ACL", "WHOAMI"], "$5\r\nalice\r\n");
+}
+
+/// Commands of one connection end others that have bytes deciphered and not yet read.
+#[test]
+fn cve_2026_56684_connections_with_bytes_left_are_killed_by_others() {
+    let world = World::with(&["--tls-auth-clients", "no"]);
+    for _ in 0..10 {
+        let mut victims: Vec<_> = (0..8).map(|_| world.connect(None)).collect();
+        let mut killer = world.connect(None);
+        for victim in &mut victims {
+            victim.is_served();
+            victim.stream.write_all(&b"PING\r\n".repeat(300)).unwrap();
+        }
+        let kill = b"CLIENT KILL TYPE normal SKIPME yes\r\nPING\r\n";
+        killer.stream.write_all(kill).unwrap();
+        drop(victims);
+        drop(killer);
+        world.connect(None).is_served();
+    }
 }
 
 #[test]

@@ -21,6 +21,18 @@ fn check_on(bench: &mut Bench, script: &str, expected: &str) {
 }
 
 #[test]
+fn cve_2014_5461_functions_of_many_parameters_have_room() {
+    let make = "local p = {} for i = 1, 100 do p[i] = 'a' .. i end \
+                local list = table.concat(p, ',') \
+                local f = loadstring('return function(' .. list .. ', ...) return ' .. list .. ' end')()";
+    // A coroutine begins with a small stack.
+    let small =
+        "for i = 1, 1000 do coroutine.wrap(f)() end return select('#', coroutine.wrap(f)(1))";
+    check(&format!("{make} {small}"), ":100");
+    check(&format!("{make} return {{select('#', pcall(f)), pcall(f, 1)}}"), ":101");
+}
+
+#[test]
 fn cve_2015_4335_bytecode_is_not_loaded() {
     for code in ["string.dump(function() end)", "'\\27Lua'", "'\\27LuaQ\\0\\1\\4\\8'"] {
         let refused = "unexpected symbol";
