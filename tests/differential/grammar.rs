@@ -103,7 +103,7 @@ pub(crate) struct Row {
     after: &'static str,
 }
 
-/// A row that is compared exactly; `name` may hold several words.
+/// A row that is compared exactly; `name` may hold several words, or none if the arguments begin with it.
 pub(crate) const fn row(weight: usize, name: &'static str, args: &'static [Arg]) -> Row {
     Row {
         weight,
@@ -191,7 +191,8 @@ pub(crate) fn draw(groups: &[&Group], rng: &mut Rng) -> Step {
 }
 
 fn step_of(row: &Row, rng: &mut Rng) -> Step {
-    let mut words: Words = row.name.split(' ').map(|word| any_case(word, rng)).collect();
+    let named = row.name.split(' ').filter(|word| !word.is_empty());
+    let mut words: Words = named.map(|word| any_case(word, rng)).collect();
     for arg in row.args {
         put(arg, &mut words, rng);
     }

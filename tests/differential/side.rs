@@ -71,10 +71,12 @@ impl Side {
         }
         self.connect()?;
         let hello = format!("HELLO {}", protocol.number());
-        let greeting = ["FLUSHALL", hello.as_str()].map(|text| Command::of(text, Compare::Exact));
+        let users = "ACL SETUSER default reset on nopass ~* &* +@all";
+        let greeting = ["ACL DELUSER u1 u2 u3 nobody", users, "FLUSHALL", hello.as_str()]
+            .map(|text| Command::of(text, Compare::Exact));
         let answers = self.run(&greeting);
         match answers.replies.as_slice() {
-            [Reply::Line(b'+', _), Reply::Aggregate(..)] => self.listen(&hello),
+            [_, _, Reply::Line(b'+', _), Reply::Aggregate(..)] => self.listen(&hello),
             replies => {
                 let replies: Vec<String> = replies.iter().map(Reply::to_string).collect();
                 let failure = answers.failure.unwrap_or_default();

@@ -1,5 +1,6 @@
 //! One file per family of commands, one table per file.
 
+mod acl;
 mod bitmaps;
 mod connection;
 mod generic;
@@ -36,5 +37,6 @@ pub(crate) const GROUPS: &[&Group] = &[
     &server::GROUP,
     &publishing::GROUP,
     &transactions::GROUP,
+    &acl::GROUP,
     &libraries::GROUP,
 ];
