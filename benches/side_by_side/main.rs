@@ -7,6 +7,7 @@
 #[path = "../../tests/support/daemon.rs"]
 mod daemon;
 
+mod access;
 mod append_only;
 mod data_sets;
 mod large;
@@ -112,6 +113,10 @@ fn measure(options: &Options, servers: &[Server], section: Section) -> Result<St
         Section::Scripts => {
             let rows = scripts::measure(options, servers)?;
             report::scripts(options, servers, &rows)
+        }
+        Section::Access => {
+            let rows = access::measure(options, servers)?;
+            report::access(options, servers, &rows)
         }
         Section::Watching => {
             let rows = watching::measure(options, servers)?;

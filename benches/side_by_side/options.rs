@@ -24,10 +24,11 @@ pub(crate) enum Section {
     Defragmentation,
     Watching,
     Scripts,
+    Access,
 }
 
 impl Section {
-    pub(crate) const ALL: [Section; 12] = [
+    pub(crate) const ALL: [Section; 13] = [
         Section::Throughput,
         Section::Memory,
         Section::Latency,
@@ -40,6 +41,7 @@ impl Section {
         Section::Defragmentation,
         Section::Watching,
         Section::Scripts,
+        Section::Access,
     ];
 
     /// The name on the command line and in the report's markers.
@@ -57,6 +59,7 @@ impl Section {
             Section::Defragmentation => "defragmentation",
             Section::Watching => "watching",
             Section::Scripts => "scripts",
+            Section::Access => "access",
         }
     }
 }
@@ -176,7 +179,7 @@ fn command() -> Command {
             names(
                 "sections",
                 "Of throughput,memory,latency,idle,snapshot,aof,messages,large,tail,defragmentation,\
-                 watching,scripts [default: all]",
+                 watching,scripts,access [default: all]",
             ),
             names("servers", "Of carnelian,redis,valkey [default: all]"),
             names("only", "Of the throughput table's rows [default: all]"),

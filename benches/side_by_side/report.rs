@@ -10,8 +10,8 @@ use crate::options::{Options, Section};
 use crate::servers::{Kind, Server};
 use crate::stats::Samples;
 use crate::{
-    append_only, large, latency, memory, messages, open_loop, scripts, snapshot, tail, throughput,
-    watching,
+    access, append_only, large, latency, memory, messages, open_loop, scripts, snapshot, tail,
+    throughput, watching,
 };
 
 const NO_VALUE: &str = "–";
@@ -73,6 +73,40 @@ pub(crate) fn scripts(options: &Options, servers: &[Server], rows: &[scripts::Ro
         options.repeats,
         table.text
     )
+}
+
+/// Renders the table of what access control costs.
+pub(crate) fn access(options: &Options, servers: &[Server], rows: &[access::Row]) -> String {
+    let mut columns = vec!["command".to_owned(), "depth".to_owned()];
+    for Server { title, .. } in servers {
+        columns.extend(["default", "20 rules"].map(|user| format!("{title}, {user}, µs/op")));
+        columns.extend(["CPU", "op/s"].map(|what| format!("{what} in %")));
+    }
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let mut line = vec![row.name.to_ascii_uppercase(), row.depth.to_string()];
+        for [default, other] in &row.cells {
+            line.extend([default, other].map(|cell| shown(&cell.cpu_us, 3)));
+            line.push(percent(&other.cpu_us, &default.cpu_us));
+            line.push(percent(&other.per_second, &default.per_second));
+        }
+        table.line(&line);
+    }
+    format!(
+        "## Access control\n\n\
+         The default user, and one of twenty rules, seven of them about keys of which the last matches; both \
+         on the same server, in turn within each of {} rounds. Microseconds of server CPU for each operation, \
+         and what the second user's CPU and throughput are of the first one's, by the medians.\n\n{}",
+        options.repeats, table.text
+    )
+}
+
+/// What one quantity is of another, in percent.
+fn percent(one: &Samples, of: &Samples) -> String {
+    match (one.median(), of.median()) {
+        (Some(one), Some(of)) if of > 0.0 => format!("{:.1}", one / of * 100.0),
+        _ => "–".to_owned(),
+    }
 }
 
 /// Renders the memory table.

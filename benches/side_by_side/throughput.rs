@@ -140,6 +140,17 @@ pub(crate) fn run_once(
     daemon: &mut Daemon,
     cell: &mut Cell,
 ) -> Result<(), Failure> {
+    run_as(options, load, &[], daemon, cell)
+}
+
+/// As [`run_once`], with these options of `redis-benchmark` about the user.
+pub(crate) fn run_as(
+    options: &Options,
+    load: &Load<'_>,
+    login: &[&str],
+    daemon: &mut Daemon,
+    cell: &mut Cell,
+) -> Result<(), Failure> {
     let before = procfs::cpu_ns(daemon.pid())?;
     let output = Command::new("taskset")
         .args(["-c", &options.client_core.to_string()])
@@ -147,6 +158,7 @@ pub(crate) fn run_once(
         .args(["-h", "127.0.0.1", "-p", &daemon.address().port().to_string()])
         .args(["-c", &load.clients.to_string(), "-P", &load.depth.to_string()])
         .args(["-r", &load.keys.to_string(), "-n", &load.requests.to_string()])
+        .args(login)
         .args(&load.command)
         .output()
         .map_err(Failure::io("running redis-benchmark"))?;
