@@ -59,8 +59,8 @@ Tls {
     "tls-auth-clients-user" tls_auth_clients_user: TlsClientUser = TlsClientUser::Off, one_of(), Free,
         Live;
 
-    /// Connects to the primary by TLS, with tls-client-cert-file or tls-cert-file, and tells it tls-port as
-    /// the port of this server. A change counts from the next connection on.
+    /// Connects to the primary by TLS, with tls-client-cert-file or tls-cert-file, and tells it that this
+    /// server's port is tls-port. A change counts from the next connection on.
     "tls-replication" tls_replication: bool = false, yes_no(), Then(Trigger::Tls), Live;
 
     /// Uses TLS between the nodes of a cluster.
