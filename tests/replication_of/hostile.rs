@@ -77,3 +77,37 @@ fn a_snapshot_that_is_none_leaves_the_server_as_it_can() {
         replica.check("PING", "+PONG");
     }
 }
+
+/// A snapshot that comes while a script runs, which still sees what it replaces.
+#[test]
+fn cve_2026_23631_a_snapshot_that_comes_during_a_script_waits_for_it() {
+    for load in ["disabled", "swapdb"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let replica = Server::with(&["--repl-diskless-load", load, "--busy-reply-threshold", "1"]);
+        replica.check("SET k before; FUNCTION LOAD \"#!lua name=l\\nredis.register_function{function_name='f', callback=function(keys) local n = 0 repeat local v = redis.call('GET', keys[1]) n = n + 1 until v == 'never' end, flags={'no-writes'}}\"", "+OK $l");
+        follow(&replica, listener.local_addr().unwrap().port());
+        let mut stream = accept(&listener);
+        let mut caller = replica.connect();
+        caller.send_command(&["FCALL_RO", "f", "1", "k"]);
+        let mut other = replica.connect();
+        wait_until("the function to be slow", || {
+            other.command(&["PING"]).to_string().starts_with("-BUSY")
+        });
+        let snapshot = snapshot();
+        let head = format!("+FULLRESYNC {} 1\r\n${}\r\n", "a".repeat(40), snapshot.len());
+        let sent = [head.as_bytes(), &snapshot, b"SET k after\r\n"].concat();
+        stream.write_all(&sent).unwrap();
+        for _ in 0..50 {
+            assert!(other.command(&["PING"]).to_string().starts_with("-BUSY"));
+        }
+        other.check("FUNCTION KILL", "+OK");
+        assert!(caller.reply().to_string().starts_with('-'));
+        if load == "swapdb" {
+            // What would go straight into memory is asked for again.
+            stream = accept(&listener);
+            stream.write_all(&sent).unwrap();
+        }
+        wait_until("the stream", || other.command(&["GET", "k"]).to_string() == "$after");
+        other.check("FUNCTION LIST", "[]");
+    }
+}

@@ -56,6 +56,9 @@ impl Server {
             return intake.begin(Plan::Store, &self.config).map(drop);
         }
         if target == Target::Data {
+            if self.conditions.contains(Conditions::BUSY) {
+                return Err("a script is in execution, which sees the data".to_owned());
+            }
             self.prepare_for_data();
         }
         let fresh = self.fresh_keyspace();
@@ -129,6 +132,10 @@ impl Server {
     /// Looks what the other thread has done.
     pub fn look_after_transfer(&mut self) {
         let Some(transfer) = self.work().and_then(|work| work.transfer) else { return };
+        // A script that others are served beside sees the data and is code of the libraries: both stay.
+        if self.conditions.contains(Conditions::BUSY) {
+            return;
+        }
         let Self { host, config, .. } = self;
         let Some(arrived) = host.intake().and_then(|intake| intake.poll(config)) else { return };
         match arrived {
