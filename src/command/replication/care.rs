@@ -127,7 +127,8 @@ impl Server {
     ) {
         let command = session.last_command;
         if let Some(error) = session.output.error_since(point) {
-            let shown = error[..error.len().min(ERROR_SHOWN_MAX)].trim_ascii_end().escape_ascii();
+            let shown = String::from_utf8_lossy(&error[..error.len().min(ERROR_SHOWN_MAX)]);
+            let shown = shown.trim_end().replace(char::is_control, "?");
             tracing::warn!(
                 "== CRITICAL == This master is sending an error to its replica: '{shown}' after \
                  processing the command '{command}'"

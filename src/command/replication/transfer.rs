@@ -72,6 +72,12 @@ impl Transfers {
         self.list.iter_mut().find(|(at, _)| *at == place).map(|(_, source)| source)
     }
 
+    /// Says that the pipe has ended.
+    fn log_read(&self) {
+        let up = self.relayed().count();
+        tracing::info!("Diskless rdb transfer, done reading from pipe, {up} replicas still up.");
+    }
+
     fn remove(&mut self, place: usize) -> Option<Source> {
         let at = self.list.iter().position(|(at, _)| *at == place)?;
         Some(self.list.swap_remove(at).1)
@@ -157,10 +163,7 @@ impl Server {
             match host.read_pipe(&mut relay.buffer) {
                 Ok(0) => {
                     relay.is_read = true;
-                    let up = transfers.relayed().count();
-                    tracing::info!(
-                        "Diskless rdb transfer, done reading from pipe, {up} replicas still up."
-                    );
+                    transfers.log_read();
                 }
                 Ok(count) => {
                     taken += count;
@@ -199,11 +202,9 @@ impl Server {
         match end {
             ChildEnd::Done => {
                 tracing::info!("Background RDB transfer terminated with success");
-                while self.replication.transfers.relay.as_ref().is_some_and(|relay| !relay.is_read)
-                {
-                    if !self.read_rest() {
-                        break;
-                    }
+                if self.replication.transfers.relay.as_ref().is_some_and(|relay| !relay.is_read) {
+                    while self.read_rest() {}
+                    self.replication.transfers.log_read();
                 }
             }
             ChildEnd::Failed => tracing::warn!("Background transfer error"),
