@@ -43,6 +43,8 @@ const ROUND: usize = 1000;
 const IMPATIENCE: Duration = Duration::from_secs(1);
 /// Far more steps than the canary needs to be found.
 const CANARY_STEPS: usize = 2000;
+/// Long enough for any machine: the sequence is short only at the end.
+const CANARY_BUDGET: Duration = Duration::from_secs(900);
 
 fn main() -> ExitCode {
     let outcome = match options::from_command_line() {
@@ -139,7 +141,8 @@ impl Hunt<'_> {
         if !self.found.insert(difference.signature()) {
             return Ok(());
         }
-        let (steps, difference) = minimise::minimise(&mut self.pair, steps, protocol, difference)?;
+        let (steps, difference) =
+            minimise::minimise(&mut self.pair, steps, protocol, difference, minimise::BUDGET)?;
         println!("\nDIFFERENCE with --seed {seed} --resp {}:", protocol.number());
         for step in &steps {
             match step {
@@ -190,7 +193,7 @@ impl Hunt<'_> {
     ) -> Result<(), Failure> {
         let signature = difference.signature();
         let mut last = difference;
-        let case = minimise::shrink(case, |bytes| {
+        let case = minimise::shrink(case, minimise::BUDGET, |bytes| {
             self.pair.reset(Protocol::Resp2)?;
             let found = self.pair.compare_raw(&raw::framed(bytes), IMPATIENCE);
             let same = found.filter(|found| found.signature() == signature);
@@ -225,7 +228,8 @@ fn find_canary(options: &Options) -> Result<(), Failure> {
     let Some(difference) = pair.play(&steps, Protocol::Resp2)? else {
         return Err(Failure::Other("the planted bug was not found".to_owned()));
     };
-    let (steps, _) = minimise::minimise(&mut pair, &steps, Protocol::Resp2, &difference)?;
+    let (steps, _) =
+        minimise::minimise(&mut pair, &steps, Protocol::Resp2, &difference, CANARY_BUDGET)?;
     if steps.len() > 3 || !difference.command.to_ascii_uppercase().starts_with("GETRANGE") {
         let text = format!("the planted bug was mistaken: {} steps, {difference:?}", steps.len());
         return Err(Failure::Other(text));

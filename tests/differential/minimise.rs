@@ -9,19 +9,20 @@ use crate::pair::{Difference, Pair};
 use crate::side::Protocol;
 
 /// A shorter sequence is nice to have, not worth minutes.
-const BUDGET: Duration = Duration::from_secs(30);
+pub(crate) const BUDGET: Duration = Duration::from_secs(30);
 /// Arguments that are short enough to read.
 const READABLE: usize = 8;
 
-/// The shortest list found of which `fails` holds; it holds of `items`.
+/// The shortest list found within `budget` of which `fails` holds; it holds of `items`.
 pub(crate) fn shrink<T: Clone>(
     items: Vec<T>,
+    budget: Duration,
     mut fails: impl FnMut(&[T]) -> Result<bool, Failure>,
 ) -> Result<Vec<T>, Failure> {
     let start = Instant::now();
     let mut items = items;
     let mut pieces = 2;
-    while items.len() > 1 && start.elapsed() < BUDGET {
+    while items.len() > 1 && start.elapsed() < budget {
         let size = items.len().div_ceil(pieces);
         let mut shrunk = None;
         for first in (0..items.len()).step_by(size) {
@@ -44,12 +45,13 @@ pub(crate) fn shrink<T: Clone>(
     Ok(items)
 }
 
-/// Shortens the sequence that led to `difference`; the steps and the difference that they show.
+/// Shortens the sequence that led to `difference`, for twice `budget` at most; the steps and the difference that they show.
 pub(crate) fn minimise(
     pair: &mut Pair,
     steps: &[Step],
     protocol: Protocol,
     difference: &Difference,
+    budget: Duration,
 ) -> Result<(Vec<Step>, Difference), Failure> {
     let end = (difference.place + 1).min(steps.len());
     let signature = difference.signature();
@@ -64,20 +66,21 @@ pub(crate) fn minimise(
         // It depends on time or on something before: shown as it was met.
         return Ok((steps, last));
     }
-    let mut steps = shrink(steps, &mut fails)?;
-    shorten_words(&mut steps, &mut fails)?;
+    let mut steps = shrink(steps, budget, &mut fails)?;
+    shorten_words(&mut steps, budget, &mut fails)?;
     Ok((steps, last))
 }
 
 fn shorten_words(
     steps: &mut Vec<Step>,
+    budget: Duration,
     fails: &mut impl FnMut(&[Step]) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
     let start = Instant::now();
-    while start.elapsed() < BUDGET {
+    while start.elapsed() < budget {
         let mut shortened = false;
         for candidate in shorter(steps) {
-            if start.elapsed() < BUDGET && fails(&candidate)? {
+            if start.elapsed() < budget && fails(&candidate)? {
                 *steps = candidate;
                 shortened = true;
                 break;
