@@ -301,6 +301,7 @@ impl Node {
     #[cold]
     pub(super) fn tick_replica(&mut self) {
         self.server.look_after_transfer();
+        self.server.tell_what_is_on_disk();
         if let Some(index) = self.server.waiting_stream() {
             self.desk().go_on_with_stream(index);
         }

@@ -278,15 +278,12 @@ impl World {
         pause(rng, 0, 200);
         let mut replicas = Vec::new();
         for replica in self.replicas() {
-            let primary = self.primary;
             // One that takes a snapshot has none of what it had before, or will have none.
             wait_for("a replica to be whole", || {
                 let state = Info::of(replica)?;
                 Ok(state.number("loading") == 0 && state.number("async_loading") == 0)
             })?;
-            let state = Info::of(replica)?;
-            debug_assert_ne!(replica, primary);
-            replicas.push((state.number("slave_repl_offset"), replica));
+            replicas.push((Info::of(replica)?.number("slave_repl_offset"), replica));
         }
         replicas.sort_unstable();
         let [(_, other), (_, new)] = replicas[..] else {

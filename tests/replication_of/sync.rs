@@ -4,6 +4,7 @@ use crate::common::{Server, wait_until};
 use crate::load::{self, Numbers};
 use crate::proxy::Proxy;
 use crate::{compare, follow, info, replica_of, wait_for_link, wait_for_offset, with_primaries};
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_replica_has_what_its_primary_has_however_it_is_sent() {
@@ -137,4 +138,21 @@ fn a_link_lost_while_a_snapshot_is_loaded_is_gone_on_with() {
         (info(&mut writer, "sync_full"), info(&mut writer, "sync_partial_ok")),
         ("1".into(), "1".into())
     );
+}
+
+#[test]
+fn what_was_asked_about_is_confirmed_as_soon_as_it_is_on_disk() {
+    let primary = Server::with(&["--repl-diskless-sync-delay", "0"]);
+    let arguments = ["--appendonly", "yes", "--appendfsync", "always"];
+    let replica = replica_of(primary.port(), &arguments);
+    wait_for_link(&replica);
+    let mut reader = replica.connect();
+    wait_until("the log", || info(&mut reader, "aof_rewrite_in_progress") == "0");
+    let mut writer = primary.connect();
+    let start = Instant::now();
+    for n in 1..=40 {
+        writer.check("INCR n; WAITAOF 0 1 0", &format!(":{n} [:0 :1]"));
+    }
+    // What a replica says by itself comes once a second.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }

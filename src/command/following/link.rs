@@ -1,7 +1,7 @@
 //! From one link to the next: whom the server follows, connecting, what the primary says before the stream,
 //! and what becomes of all that when the link breaks.
 
-use super::work::{Connected, Dialling, Work};
+use super::work::{Connected, Dialling, LogPlaces, Work};
 use crate::command::host::LogMode;
 use crate::command::persist::{Conditions, Origin};
 use crate::command::replication::Role;
@@ -510,19 +510,42 @@ impl Server {
 
     fn how_far(&mut self) -> Acknowledged {
         let offset = self.replication.history.offset();
-        let log = self.host.append_only_file().filter(|log| log.mode() == LogMode::On);
-        let figures = log.map(|log| log.figures());
-        let synced = self.work_mut().and_then(|work| work.synced.follow(figures, offset));
+        let log = self.log_places();
+        let synced = self.work_mut().and_then(|work| work.synced.follow(log, offset));
         Acknowledged { offset, synced }
     }
 
-    /// Tells the primary at once how far the replica is.
-    pub fn acknowledge(&mut self, session: &mut Session) {
+    /// How far the log is, with what this turn has changed; `None` if there is none to rely on.
+    fn log_places(&self) -> Option<LogPlaces> {
+        let log = self.host.append_only_file();
+        let log = log.filter(|log| log.mode() == LogMode::On && log.error().is_none())?;
+        Some(LogPlaces { end: self.log_position(), synced: log.figures().synced_position })
+    }
+
+    /// Tells the primary at once how far the replica is, and later what of that has come to disk.
+    pub(super) fn acknowledge(&mut self, session: &mut Session) {
         let (how_far, now_ms) = (self.how_far(), self.now.mono_ms());
-        if let Some(connected) = self.work_mut().and_then(|work| work.connected.as_mut()) {
+        let Some(work) = self.work_mut() else { return };
+        work.synced.owe_rest();
+        if let Some(connected) = &mut work.connected {
             connected.link.acknowledge(now_ms, &how_far);
             self.speak(session);
         }
+    }
+
+    /// Tells the primary of what it has asked about and has come to disk meanwhile.
+    pub fn tell_what_is_on_disk(&mut self) {
+        let Some(work) = self.work().filter(|work| work.synced.is_owed()) else { return };
+        let Some(connected) = &work.connected else { return };
+        if connected.link.stage() != Stage::Streaming || !work.synced.is_due(self.log_places()) {
+            return;
+        }
+        let place = connected.place;
+        let Some(mut session) = self.sessions.take(place) else { return };
+        if session.closing == Closing::No {
+            self.acknowledge(&mut session);
+        }
+        self.sessions.put(session);
     }
 
     /// Whether the reactor may read what the primary sends.

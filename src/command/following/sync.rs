@@ -1,7 +1,7 @@
 //! Full synchronisation: the snapshot goes to another thread as it comes, and what that makes of it takes
 //! the place of the data.
 
-use super::work::{Target, Transfer, Work};
+use super::work::{Synced, Target, Transfer, Work};
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::command::host::{Arrived, Plan};
@@ -190,6 +190,7 @@ impl Server {
         self.keyspace.dirty = 0;
         let begins = self.work_mut().and_then(|work| {
             work.transfer = None;
+            work.synced = Synced::default(); // those were offsets of another history
             work.begins.take()
         });
         match begins {

@@ -2,10 +2,10 @@
 
 use super::own_keys::OwnKeys;
 use crate::base::num;
-use crate::command::host::LogFigures;
 use crate::repl::link::{Handover, Link, Position};
 use crate::resp::Assembly;
 use crate::session::ClientId;
+use std::collections::VecDeque;
 
 /// Bytes of the stream that may wait to be executed before no more are read.
 const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -75,29 +75,72 @@ impl Inflow {
     }
 }
 
+/// Places of the log kept in mind at most: the oldest ones, and the last.
+const PLACES_MAX: usize = 64;
+
+/// How far the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogPlaces {
+    /// The place behind all that was changed so far.
+    pub(super) end: u64,
+    /// The place up to which it is on disk.
+    pub(super) synced: u64,
+}
+
 /// Up to where changes are on disk, as an offset of the stream.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Synced {
-    /// A place in the log, and the offset that it stands for.
-    asked: Option<(u64, u64)>,
-    reached: Option<u64>,
+    /// Places in the log that are not on disk, and the offsets that they stand for, in rising order.
+    asked: VecDeque<(u64, u64)>,
+    reached: u64,
+    /// What the primary was last told of that.
+    told: u64,
+    /// Whether the primary has asked how far it is, and waits for what was not on disk then.
+    is_owed: bool,
 }
 
 impl Synced {
-    /// Follows the log, which has everything up to `offset`.
-    pub(super) fn follow(&mut self, log: Option<LogFigures>, offset: u64) -> Option<u64> {
-        let Some(figures) = log else {
+    /// Follows the log, whose end has everything up to `offset`; up to which offset changes are on disk.
+    pub(super) fn follow(&mut self, log: Option<LogPlaces>, offset: u64) -> Option<u64> {
+        let Some(LogPlaces { end, synced }) = log else {
             *self = Self::default();
             return None;
         };
-        if let Some((position, reached)) = self.asked
-            && figures.synced_position >= position
+        while let Some(&(place, reached)) = self.asked.front()
+            && place <= synced
         {
-            self.reached = Some(reached);
-            self.asked = None;
+            self.reached = reached;
+            self.asked.pop_front();
         }
-        self.asked.get_or_insert((figures.position, offset));
-        Some(self.reached.unwrap_or(0))
+        if end <= synced {
+            self.reached = offset;
+        } else if self.asked.back() != Some(&(end, offset)) {
+            if self.asked.len() == PLACES_MAX {
+                // What was asked about there is confirmed with the next that is on disk.
+                self.asked.pop_back();
+            }
+            self.asked.push_back((end, offset));
+        }
+        Some(self.reached)
+    }
+
+    /// The primary was told how far it is: it is to hear of what is not on disk yet.
+    pub(super) fn owe_rest(&mut self) {
+        self.told = self.reached;
+        self.is_owed = !self.asked.is_empty();
+    }
+
+    /// Whether something that the primary waits for has come to disk.
+    pub(super) fn is_due(&self, log: Option<LogPlaces>) -> bool {
+        let next = self.asked.front().map(|&(place, _)| place);
+        let has_come = |log: LogPlaces| next.is_some_and(|place| place <= log.synced);
+        self.is_owed && (self.reached > self.told || log.is_some_and(has_come))
+    }
+
+    /// Whether the primary waits for something.
+    #[inline]
+    pub(super) const fn is_owed(&self) -> bool {
+        self.is_owed
     }
 }
 
@@ -147,5 +190,49 @@ impl Work {
     /// Bytes received that are not part of the history yet.
     pub fn pending_bytes(&self) -> u64 {
         num::u64_of(self.inflow.pending.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn log(end: u64, synced: u64) -> Option<LogPlaces> {
+        Some(LogPlaces { end, synced })
+    }
+
+    #[test]
+    fn an_offset_is_on_disk_once_its_place_in_the_log_is() {
+        let mut synced = Synced::default();
+        assert_eq!(synced.follow(log(10, 10), 100), Some(100));
+        assert_eq!(synced.follow(log(30, 10), 120), Some(100));
+        synced.owe_rest();
+        assert_eq!(synced.follow(log(50, 20), 140), Some(100));
+        assert!(!synced.is_due(log(50, 20)) && synced.is_due(log(50, 30)));
+        assert_eq!(synced.follow(log(70, 30), 160), Some(120));
+        assert!(synced.is_due(log(70, 30)), "it was seen and not told");
+        assert_eq!(synced.follow(log(70, 60), 160), Some(140));
+        synced.owe_rest();
+        assert!(!synced.is_due(log(90, 69)) && synced.is_due(log(90, 70)));
+        assert_eq!(synced.follow(log(90, 70), 180), Some(160));
+        // Bytes of the stream that are no changes need no disk.
+        assert_eq!(synced.follow(log(90, 90), 200), Some(200));
+        synced.owe_rest();
+        assert!(!synced.is_owed());
+        assert_eq!(synced.follow(None, 210), None);
+        assert_eq!(synced.follow(log(95, 90), 220), Some(0));
+    }
+
+    #[test]
+    fn of_many_places_the_oldest_and_the_last_are_kept() {
+        let mut synced = Synced::default();
+        for n in 1..1000 {
+            assert_eq!(synced.follow(log(n, 0), n), Some(0));
+            assert!(synced.asked.len() <= PLACES_MAX);
+            assert_eq!(synced.asked.back(), Some(&(n, n)));
+        }
+        assert_eq!(synced.follow(log(1000, 500), 1000), Some(63));
+        assert_eq!(synced.follow(log(1001, 999), 1001), Some(999));
+        assert_eq!(synced.follow(log(1001, 1001), 1001), Some(1001));
     }
 }

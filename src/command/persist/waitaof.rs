@@ -81,7 +81,7 @@ fn waitaof(ctx: &mut Context<'_>) -> Outcome {
 impl Server {
     /// Where what was changed so far ends in the log, the changes of this turn included, which are given to
     /// it at the turn's end.
-    fn log_position(&self) -> u64 {
+    pub(in crate::command) fn log_position(&self) -> u64 {
         let given = self.host.append_only_file().map_or(0, |log| log.figures().position);
         given + num::u64_of(self.effects.log_len())
     }
