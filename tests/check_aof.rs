@@ -117,7 +117,15 @@ fn logs_are_judged_as_redis_judges_them() {
     behind("*1\r\n$2\r\nDEL\r\n");
     behind("*1\r\n$3\r\nDEL\n\r");
     behind(&format!("*1\r\n${}\r\nDEL", "1".repeat(300)));
-    behind(&format!("#{}\r\n", "x".repeat(2000)));
+}
+
+/// Redis's tool leaves the first 1,023 bytes of it, which the server would not load.
+#[test]
+fn an_annotation_that_is_too_long_is_cut_off_as_a_whole() {
+    let good = log(&["SET k v"]);
+    let long = [&good[..], b"#", &b"x".repeat(2000), b"\r\n"].concat();
+    let fixed = run(TOOL, &[("x.aof", &long)], &["--fix", "x.aof"], "y\n");
+    assert_eq!((fixed.code, fixed.files), (Some(0), vec![good]));
 }
 
 #[test]

@@ -36,8 +36,9 @@ use grammar::{Group, Words};
 
 /// Commands of a run, unless the environment says otherwise.
 const STEPS: u64 = 20_000;
-/// Families whose commands say nothing of data, and one that holds others back.
-const SILENT: [&str; 5] = ["connection", "server", "publishing", "transactions", "libraries"];
+/// Families whose commands say nothing of data, and two that hold others back.
+const SILENT: [&str; 6] =
+    ["acl", "connection", "server", "publishing", "transactions", "libraries"];
 
 /// The families of which commands are drawn.
 fn families() -> Vec<&'static Group> {

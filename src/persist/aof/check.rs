@@ -1,8 +1,8 @@
 //! Reading a log without executing it: how far it is in order, and what is wrong behind that.
 //!
 //! Offsets, numbers of lines and what counts as a flaw are those of `redis-check-aof`; where the server
-//! is stricter than that tool (a command of no words, a sign or a blank in front of a number, an annotation
-//! without its line end), so is this.
+//! is stricter than that tool (a command of no words, a sign or a blank in front of a number or none, an
+//! annotation that is too long or has no line end), so is this.
 
 use super::read::LINE_LEN_MAX;
 use crate::base::num;
