@@ -143,7 +143,9 @@ impl Server {
     fn evict_until(&mut self, deadline_ns: u64) -> Room {
         let policy = self.config.maxmemory_policy;
         let samples = num::usize_of_u32(self.config.maxmemory_samples);
-        let mut limit = self.config.maxmemory.saturating_add(self.uncounted_bytes());
+        // Keys that went for the sake of spare reply buffers would be told of in more of them.
+        let aside = self.uncounted_bytes() + num::u64_of(self.buffers.free_bytes());
+        let mut limit = self.config.maxmemory.saturating_add(aside);
         loop {
             for _ in 0..KEYS_PER_LOOK {
                 if self.host.allocated() <= limit.saturating_add(self.eviction.leaving_bytes()) {
@@ -180,9 +182,7 @@ impl Server {
     /// Bytes in use that do not count for the limit.
     pub fn uncounted_bytes(&self) -> u64 {
         let held_up = num::u64_of(self.replication.held_up_bytes());
-        // Keys that went for buffers' sake would be told of in more buffers.
-        let lent_soon = num::u64_of(self.buffers.free_bytes());
-        num::u64_of(self.effects.allocated_bytes()) + self.log_buffer_bytes() + held_up + lent_soon
+        num::u64_of(self.effects.allocated_bytes()) + self.log_buffer_bytes() + held_up
     }
 
     /// Bytes that wait to be written to the append-only file.
