@@ -19,7 +19,11 @@ impl Server {
     pub fn open_backlog(&mut self) {
         let size = num::usize_of(self.config.repl_backlog_size);
         let next = self.replication.history.offset() + 1;
-        self.replication.backlog.get_or_insert_with(|| Backlog::new(size, next));
+        if self.replication.backlog.is_none() {
+            self.replication.backlog = Some(Backlog::new(size, next));
+            // Until the first replica comes: `repl-backlog-ttl` counts from here.
+            self.replication.alone_since_ms = self.now.mono_ms();
+        }
         self.follow_stream();
     }
 

@@ -220,3 +220,16 @@ fn a_snapshot_is_not_begun_while_another_one_is_relayed() {
     let other = sent(&mut bench, second);
     assert_eq!(one[47..one.len() - 40], other[47..other.len() - 40]);
 }
+
+#[test]
+fn a_backlog_out_of_a_snapshot_waits_for_replicas_as_long_as_any_other() {
+    let mut bench = Bench::with(Config { repl_backlog_ttl: 10, ..Config::default() });
+    bench.pass(60_000);
+    bench.server.open_backlog();
+    bench.pass(9_000);
+    bench.server.look_after_replicas();
+    assert!(bench.server.replication.backlog.is_some());
+    bench.pass(2_000);
+    bench.server.look_after_replicas();
+    assert!(bench.server.replication.backlog.is_none());
+}
