@@ -53,11 +53,11 @@ fn pf_add(ctx: &mut Context<'_>) -> Outcome {
         }
     };
     keyspace.dirty += num::u64_of(changes);
-    if changes > 0 {
-        keyspace.note(scope.db, key, Event::string("pfadd"));
-    }
-    if outcome.is_err() && changes > 0 {
-        record_whole(ctx, key);
+    match outcome {
+        Ok(()) if changes > 0 => keyspace.note(scope.db, key, Event::string("pfadd")),
+        // As in Redis nobody is told of what an error leaves.
+        Err(_) if changes > 0 => record_whole(ctx, key),
+        Ok(()) | Err(_) => {}
     }
     outcome?;
     ctx.reply_integer(i64::from(changes > 0))
