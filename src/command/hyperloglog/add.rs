@@ -55,8 +55,11 @@ fn pf_add(ctx: &mut Context<'_>) -> Outcome {
     keyspace.dirty += num::u64_of(changes);
     match outcome {
         Ok(()) if changes > 0 => keyspace.note(scope.db, key, Event::string("pfadd")),
-        // As in Redis nobody is told of what an error leaves.
-        Err(_) if changes > 0 => record_whole(ctx, key),
+        // As in Redis no notification tells of what an error leaves; whoever watches or caches the key is told.
+        Err(_) if changes > 0 => {
+            keyspace.note(scope.db, key, Event::SILENT);
+            record_whole(ctx, key);
+        }
         Ok(()) | Err(_) => {}
     }
     outcome?;
