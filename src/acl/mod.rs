@@ -24,7 +24,7 @@ pub use commands::{CommandSet, Sign};
 pub use file::{FileError, ListError};
 pub use log::{Context, Entry, Log, Reason, Refusal};
 pub use password::Password;
-pub use pattern::{Access, ChannelName, ChannelSet, KeySet, Pattern};
+pub use pattern::{Access, ChannelName, ChannelSet, KeyPatterns, KeySet, Pattern};
 pub use selector::{DatabaseSet, Selector};
 pub use user::{Login, NewChannels, User, merge_selectors};
 pub use users::{DEFAULT_USER, Users};

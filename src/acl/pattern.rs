@@ -2,6 +2,7 @@
 
 use crate::base::glob::{self, Case};
 use bitflags::bitflags;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 bitflags! {
     /// What is done with the value of a key.
@@ -110,9 +111,41 @@ impl Pattern {
 
 /// A pattern of keys, and what may be done with those that match.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPattern {
+struct KeyPattern {
     pattern: Pattern,
     access: Access,
+}
+
+/// Patterns of keys. The next key is likely to match the pattern that the last one matched, so that is tried first.
+#[derive(Debug, Default)]
+pub struct KeyPatterns {
+    list: Vec<KeyPattern>,
+    /// Index of that pattern. Only a hint, so any order of stores and loads will do.
+    latest: AtomicUsize,
+}
+
+impl Clone for KeyPatterns {
+    fn clone(&self) -> Self {
+        Self { list: self.list.clone(), latest: AtomicUsize::new(0) }
+    }
+}
+
+impl KeyPatterns {
+    #[inline]
+    fn allows(&self, key: &[u8], access: Access) -> bool {
+        let head = Head::of(key);
+        let allows = |allowed: &KeyPattern| {
+            allowed.access.contains(access) && allowed.pattern.matches_with(head, key)
+        };
+        if self.list.get(self.latest.load(Ordering::Relaxed)).is_some_and(allows) {
+            return true;
+        }
+        let found = self.list.iter().position(allows);
+        if let Some(index) = found {
+            self.latest.store(index, Ordering::Relaxed);
+        }
+        found.is_some()
+    }
 }
 
 /// Keys that may be touched.
@@ -121,7 +154,7 @@ pub enum KeySet {
     /// All, the empty one included.
     All,
     /// Those that match one of the patterns.
-    Matching(Vec<KeyPattern>),
+    Matching(KeyPatterns),
 }
 
 impl KeySet {
@@ -131,13 +164,7 @@ impl KeySet {
     pub fn allows(&self, key: &[u8], access: Access) -> bool {
         match self {
             Self::All => true,
-            Self::Matching(patterns) => {
-                let head = Head::of(key);
-                let allows = |allowed: &KeyPattern| {
-                    allowed.access.contains(access) && allowed.pattern.matches_with(head, key)
-                };
-                patterns.iter().any(allows)
-            }
+            Self::Matching(patterns) => patterns.allows(key, access),
         }
     }
 
@@ -147,6 +174,7 @@ impl KeySet {
         match self {
             Self::All => true,
             Self::Matching(patterns) => patterns
+                .list
                 .iter()
                 .any(|allowed| allowed.access.contains(access) && *allowed.pattern.text == *b"*"),
         }
@@ -155,16 +183,16 @@ impl KeySet {
     /// Adds a pattern, or more that may be done with keys of one that is there.
     pub fn add(&mut self, text: &[u8], access: Access) {
         let Self::Matching(patterns) = self else { return };
-        match patterns.iter_mut().find(|known| *known.pattern.text == *text) {
+        match patterns.list.iter_mut().find(|known| *known.pattern.text == *text) {
             Some(known) => known.access |= access,
-            None => patterns.push(KeyPattern { pattern: Pattern::new(text), access }),
+            None => patterns.list.push(KeyPattern { pattern: Pattern::new(text), access }),
         }
     }
 
     /// Tells it as rules, separated by spaces; nothing if there are no patterns.
     pub fn describe(&self, out: &mut Vec<u8>) {
         let Self::Matching(patterns) = self else { return out.extend_from_slice(b"~*") };
-        for (index, allowed) in patterns.iter().enumerate() {
+        for (index, allowed) in patterns.list.iter().enumerate() {
             if index > 0 {
                 out.push(b' ');
             }
@@ -259,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_key_needs_one_pattern_for_all_that_is_done_with_it() {
-        let mut keys = KeySet::Matching(Vec::new());
+        let mut keys = KeySet::Matching(KeyPatterns::default());
         keys.add(b"r*", Access::READ);
         keys.add(b"*w", Access::WRITE);
         assert!(keys.allows(b"rw", Access::READ) && keys.allows(b"rw", Access::WRITE));

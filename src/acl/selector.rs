@@ -1,6 +1,8 @@
 //! One set of permissions: commands, keys, channels and databases.
 
-use super::{Access, Catalog, ChannelSet, CommandSet, KeySet, NewChannels, RuleError, Sign};
+use super::{
+    Access, Catalog, ChannelSet, CommandSet, KeyPatterns, KeySet, NewChannels, RuleError, Sign,
+};
 use std::collections::BTreeSet;
 
 /// Databases that may be used.
@@ -64,7 +66,7 @@ impl Selector {
     pub fn new(channels: NewChannels) -> Self {
         Self {
             commands: CommandSet::default(),
-            keys: KeySet::Matching(Vec::new()),
+            keys: KeySet::Matching(KeyPatterns::default()),
             channels: match channels {
                 NewChannels::All => ChannelSet::All,
                 NewChannels::None => ChannelSet::Matching(Vec::new()),
@@ -91,7 +93,7 @@ impl Selector {
         if is("allkeys") || is("~*") {
             self.keys = KeySet::All;
         } else if is("resetkeys") {
-            self.keys = KeySet::Matching(Vec::new());
+            self.keys = KeySet::Matching(KeyPatterns::default());
         } else if is("allchannels") || is("&*") {
             self.channels = ChannelSet::All;
         } else if is("resetchannels") {

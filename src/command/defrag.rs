@@ -9,6 +9,7 @@
 use super::host::MemoryUse;
 use super::server::Server;
 use crate::base::num;
+use crate::store::Slice;
 
 /// How often it is decided whether to begin, milliseconds.
 const DECISION_MS: u64 = 1000;
@@ -19,9 +20,17 @@ const FRUITLESS_PART: u64 = 20;
 /// A slice and the pause after it, nanoseconds.
 const PERIOD_NS: u64 = 2_000_000;
 
+/// What a walk goes through, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Keys,
+    Scripts,
+}
+
 /// A walk under way.
 #[derive(Clone, Copy, Debug)]
 struct Walk {
+    part: Part,
     /// Its share of the processor.
     percent: u64,
     /// When its next slice is due, by the clock that times commands.
@@ -130,7 +139,7 @@ impl Server {
         // From the lower threshold to the upper one the share rises from the least to the most.
         let span = upper.saturating_sub(lower).max(1);
         let share = least + most.saturating_sub(least) * (percent - lower).min(span) / span;
-        Some(Walk { percent: share.clamp(1, 99), next_ns: 0, idle_bytes })
+        Some(Walk { part: Part::Keys, percent: share.clamp(1, 99), next_ns: 0, idle_bytes })
     }
 
     /// Runs a slice and returns after how many milliseconds the next is due.
@@ -140,9 +149,8 @@ impl Server {
         let budget_ns = PERIOD_NS * walk.percent / 100;
         let most = num::usize_of(self.config.active_defrag_max_scan_fields);
         let before = self.host.relocations();
-        let slice = self.keyspace.defragment(self.host.relocator(), most, || {
-            ticks().saturating_sub(started) >= budget_ns
-        });
+        let out_of_time = || ticks().saturating_sub(started) >= budget_ns;
+        let slice = self.move_slice(walk.part, most, out_of_time);
         let after = self.host.relocations();
         let ended = ticks();
         let state = &mut self.defragmentation;
@@ -157,10 +165,25 @@ impl Server {
         if threshold_ms > 0 && spent_ns / 1_000_000 >= threshold_ms {
             self.latency.note("active-defrag-cycle", self.now.unix_s(), spent_ns / 1_000_000);
         }
-        if slice.is_complete {
-            self.end_walk(walk, ended);
+        match (slice.is_complete, walk.part) {
+            (true, Part::Keys) if self.scripting.begin_moving() => {
+                state.walk = Some(Walk { part: Part::Scripts, next_ns: ended + pause_ns, ..walk });
+            }
+            (true, Part::Keys | Part::Scripts) => self.end_walk(walk, ended),
+            (false, _) => {}
         }
         pause_ns.div_ceil(1_000_000)
+    }
+
+    fn move_slice(&mut self, part: Part, most: usize, out_of_time: impl FnMut() -> bool) -> Slice {
+        let to = self.host.relocator();
+        match part {
+            Part::Keys => self.keyspace.defragment(to, most, out_of_time),
+            Part::Scripts => Slice {
+                is_complete: self.scripting.move_texts(to, out_of_time),
+                ..Slice::default()
+            },
+        }
     }
 
     /// Begins another walk if there is reason to, or rests.
@@ -298,6 +321,28 @@ mod tests {
             check_all(&bench);
             assert_eq!(bench.raw(&["DEBUG", "DIGEST"]), before, "seed {seed}");
         }
+    }
+
+    #[test]
+    fn texts_of_scripts_are_moved() {
+        let mut bench = Bench::new();
+        assert!(!bench.server.scripting.begin_moving(), "there are none");
+        let script = |n: usize| format!("return 'script {n}'");
+        (0..50).for_each(|n| _ = bench.raw(&["SCRIPT", "LOAD", &script(n)]));
+        let mut to = Everything::default();
+        assert!(bench.server.scripting.begin_moving());
+        assert!(!bench.server.scripting.move_texts(&mut to, || true), "not all at once");
+        bench.run("EVAL 'return 1' 0");
+        while !bench.server.scripting.move_texts(&mut to, || true) {}
+        assert_eq!(to.moved, 50);
+        for n in 0..50 {
+            let name = crate::script::sha1_hex(script(n).as_bytes());
+            let shown = bench.raw(&["SCRIPT".as_bytes(), b"SHOW", &name]);
+            assert!(shown.windows(script(n).len()).any(|text| text == script(n).as_bytes()));
+        }
+        assert!(bench.server.scripting.begin_moving());
+        bench.run("SCRIPT FLUSH");
+        assert!(bench.server.scripting.move_texts(&mut to, || true), "they are gone");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::persist::Progress;
 use crate::persist::aof::growth::Growth;
 use crate::persist::aof::log::Commit;
 use crate::persist::aof::manifest::BaseFormat;
+use crate::repl::SpillFile;
 use crate::store::Keyspace;
 use std::any::Any;
 use std::fmt::Debug;
@@ -492,6 +493,13 @@ pub trait Host: Debug {
     /// Whether it may be given more bytes before it has dealt with those it has.
     fn has_intake_room(&self) -> bool {
         true
+    }
+    /// Makes a file for older bytes of the stream.
+    ///
+    /// # Errors
+    /// It cannot be made: a sentence for the log.
+    fn spill_file(&mut self) -> Result<Box<dyn SpillFile>, String> {
+        Err("there is no disk".to_owned())
     }
     /// Lets the kernel collect small packets of a connection, by its descriptor.
     fn collect_packets(&mut self, descriptor: i32) {

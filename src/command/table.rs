@@ -2,10 +2,10 @@
 
 use super::access::{self, Plan};
 use super::keys::{self, LegacyRange};
+use super::latency::Durations;
 use super::{Command, FAMILIES};
 use crate::acl::Catalog;
 use crate::base::num;
-use hdrhistogram::Histogram;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -57,7 +57,7 @@ pub struct Registered {
     /// Its figures.
     pub stats: CommandStats,
     /// Durations of its executions, nanoseconds; none before the first.
-    pub latency: Option<Box<Histogram<u32>>>,
+    pub latency: Option<Box<Durations>>,
     /// Subcommands, by position in [`Command::subcommands`].
     pub subcommands: Vec<CommandId>,
     /// The container, for a subcommand.
@@ -208,8 +208,7 @@ impl CommandTable {
     /// Adds one execution to a command's latency histogram.
     #[inline]
     pub fn record_latency(&mut self, id: CommandId, nanos: u64) {
-        let latency = self.commands[id.index()].latency.get_or_insert_with(new_histogram);
-        latency.saturating_record(nanos.max(1));
+        self.commands[id.index()].latency.get_or_insert_with(Durations::new).add(nanos);
     }
 
     /// Sets all figures to zero (CONFIG RESETSTAT).
@@ -240,15 +239,6 @@ impl CommandTable {
     pub fn named(&self) -> impl Iterator<Item = (&[u8], CommandId)> {
         self.slots.iter().flatten().map(|(name, id)| (&**name, *id))
     }
-}
-
-/// Longest duration told apart, nanoseconds: one second, as in Redis.
-const LATENCY_NS_MAX: u64 = 1_000_000_000;
-
-#[cold]
-fn new_histogram() -> Box<Histogram<u32>> {
-    let histogram = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 2);
-    Box::new(histogram.expect("the bounds are constants that fit"))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::config::{Config, Trigger};
 use crate::ds::relocate::Relocator;
 use crate::ds::relocate::testing::Everything;
 use crate::persist::Progress;
+use crate::repl::{FakeFile, SpillFile};
 use crate::resp::OwnedArgs;
 use crate::resp::parse::Trust;
 use crate::session::{Endpoint, Session};
@@ -64,6 +65,10 @@ pub(crate) struct FakeHost {
 impl Host for FakeHost {
     fn intake(&mut self) -> Option<&mut dyn Intake> {
         Some(&mut self.intake)
+    }
+
+    fn spill_file(&mut self) -> Result<Box<dyn SpillFile>, String> {
+        Ok(Box::<FakeFile>::default())
     }
     fn memory(&mut self) -> MemoryUse {
         MemoryUse {

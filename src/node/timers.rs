@@ -48,6 +48,9 @@ impl Node {
             self.server.look_after_loading();
         }
         let relay_ms = self.server.relay();
+        if self.server.replication.is_spilling() {
+            self.server.look_after_spill();
+        }
         if !self.server.replication.role.is_primary() {
             self.tick_replica();
         }
@@ -227,7 +230,7 @@ impl Server {
         let limits = &self.config.client_output_buffer_limit;
         let mut bytes = num::u64_of(session.output.pending_bytes());
         let limit = if session.flags.contains(SessionFlags::REPLICA) {
-            bytes += self.replication.behind(session.index);
+            bytes += self.replication.held_up_by(session.index);
             OutputLimit { hard_bytes: self.replica_limit_bytes(), ..limits.replica }
         } else if session.flags.contains(SessionFlags::SUBSCRIBED) {
             limits.pubsub

@@ -172,6 +172,9 @@ fn wait(pid: libc::pid_t, flags: libc::c_int) -> Option<ChildEnd> {
     })
 }
 
+/// How much a child gives way to others, steps of niceness.
+const NICENESS: i32 = 10;
+
 /// The child's whole life; its exit status.
 fn run_child(
     parent: u32,
@@ -188,6 +191,10 @@ fn run_child(
     }
     signal::install_child();
     log::set_role(log::Role::Child);
+    // Where the two share a core the server's clients come first: at equal priority they wait for whole slices of
+    // the child's, some milliseconds each. That it cannot be changed would be no reason to do nothing.
+    // SAFETY: no memory is involved.
+    let _ = unsafe { libc::nice(NICENESS) };
     // A panic must not run on into the server's own code.
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| work(&mut reporter)));
     match outcome {

@@ -12,6 +12,7 @@ use super::new_file::NewFile;
 use super::oom::{OomAdjuster, OomMode, OomScores, ProcessClass};
 use super::reactor::{self, Listeners};
 use super::reclaim::Reclaimer;
+use super::spill::NamelessFile;
 use super::supervise::{Notice, Supervisor};
 use super::sysinfo::{self, CpuScope};
 use super::title::{ProcessTitle, TitleFields};
@@ -28,14 +29,16 @@ use crate::command::server::Now;
 use crate::config::{Config, Trigger};
 use crate::ds::relocate::Relocator;
 use crate::persist::Progress;
+use crate::repl::SpillFile;
 use crate::store::Keyspace;
 use mio::unix::pipe::{self, Receiver};
-use mio::{Interest, Registry};
+use mio::{Interest, Registry, Waker};
 use std::any::Any;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes that a child writes into a pipe at once.
@@ -68,6 +71,8 @@ pub struct Machine {
     log: Option<AppendLog>,
     /// Snapshots that a primary sends.
     intake: SnapshotIntake,
+    /// Ends the reactor's wait.
+    waker: Arc<Waker>,
 }
 
 /// What [`Machine::new`] is given: what `start` has set up already.
@@ -89,6 +94,8 @@ pub struct Parts {
     pub load: Load,
     /// Who takes snapshots that a primary sends.
     pub intake: SnapshotIntake,
+    /// Ends the reactor's wait.
+    pub waker: Arc<Waker>,
 }
 
 impl Machine {
@@ -114,6 +121,7 @@ impl Machine {
             load: Some(parts.load),
             log: None,
             intake: parts.intake,
+            waker: parts.waker,
             unfinished: None,
             pipe: None,
         };
@@ -516,6 +524,12 @@ impl Host for Machine {
 
     fn has_intake_room(&self) -> bool {
         self.intake.has_room()
+    }
+
+    fn spill_file(&mut self) -> Result<Box<dyn SpillFile>, String> {
+        // `dir` is the folder that the process is in.
+        let file = NamelessFile::create(Path::new(""), Arc::clone(&self.waker))?;
+        Ok(Box::new(file))
     }
 
     fn collect_packets(&mut self, descriptor: i32) {

@@ -33,6 +33,7 @@ pub mod reactor;
 pub mod reclaim;
 pub mod rlimit;
 pub mod signal;
+pub mod spill;
 pub mod start;
 pub mod stream;
 pub mod supervise;

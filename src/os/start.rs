@@ -303,6 +303,7 @@ fn build(
         supervisor,
         load,
         intake,
+        waker: Arc::clone(&waker),
     };
     let machine = Machine::new(parts, config)?;
     let now = reactor::now();

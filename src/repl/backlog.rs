@@ -5,9 +5,13 @@
 //! somebody needs them, and the last `size` of them in any case, so that slow readers share what they hold up:
 //! it is there once, however many they are.
 //!
+//! With a [`Spill`], blocks that are not among the last `size` bytes go to disk, whether somebody needs them or
+//! not, and are kept there up to its limit.
+//!
 //! Invariant: the blocks are not empty and their lengths add up to `len`; byte `first` is the first of them,
-//! byte `first + len` would be the next.
+//! byte `first + len` would be the next. What is spilled ends where they begin.
 
+use super::spill::{Spill, SpillFile};
 use crate::base::num;
 use std::collections::VecDeque;
 
@@ -26,6 +30,7 @@ pub struct Backlog {
     size: usize,
     block_bytes: usize,
     allocated: usize,
+    spill: Option<Spill>,
 }
 
 /// Blocks that somebody holds up, and the bytes of memory that they take.
@@ -54,7 +59,15 @@ impl Backlog {
     /// given.
     pub const fn new(size: usize, next: u64) -> Self {
         let block_bytes = block_bytes(size);
-        Self { blocks: VecDeque::new(), first: next, len: 0, size, block_bytes, allocated: 0 }
+        Self {
+            blocks: VecDeque::new(),
+            first: next,
+            len: 0,
+            size,
+            block_bytes,
+            allocated: 0,
+            spill: None,
+        }
     }
 
     /// Keeps nothing that nobody needs, and is made of blocks of so many bytes.
@@ -65,8 +78,8 @@ impl Backlog {
     }
 
     /// Number of the first byte kept, or of the next one if there is none.
-    pub const fn first(&self) -> u64 {
-        self.first
+    pub fn first(&self) -> u64 {
+        self.spill.as_ref().map_or(self.first, Spill::first)
     }
 
     /// Number of the byte that comes next.
@@ -76,13 +89,18 @@ impl Backlog {
     }
 
     /// Bytes kept.
-    pub const fn len(&self) -> usize {
-        self.len
+    pub fn len(&self) -> usize {
+        self.len + self.spilled_len()
+    }
+
+    /// Those of them that are spilled.
+    pub fn spilled_len(&self) -> usize {
+        self.spill.as_ref().map_or(0, Spill::len)
     }
 
     /// Whether none is.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Bytes kept though nobody needs them.
@@ -97,17 +115,25 @@ impl Backlog {
 
     /// Bytes of memory that it takes.
     pub fn memory_bytes(&self) -> usize {
-        self.allocated + self.blocks.capacity() * size_of::<Vec<u8>>()
+        let spill_bytes = self.spill.as_ref().map_or(0, Spill::memory_bytes);
+        self.allocated + self.blocks.capacity() * size_of::<Vec<u8>>() + spill_bytes
     }
 
     /// Whether somebody can go on at this byte.
-    pub const fn holds(&self, from: u64) -> bool {
-        from >= self.first && from <= self.next()
+    pub fn holds(&self, from: u64) -> bool {
+        from >= self.first() && from <= self.next()
     }
 
-    /// The blocks with bytes from number `from` on.
+    /// How many bytes from number `from` on lie in blocks, and not on disk.
+    pub fn unspilled_from(&self, from: u64) -> u64 {
+        self.next().saturating_sub(if self.spill.is_some() { from.max(self.first) } else { from })
+    }
+
+    /// The blocks with bytes from number `from` on that are in memory.
     pub fn held_from(&self, from: u64) -> Held {
-        let mut held = Held::default();
+        let spilled = self.spill.as_ref().map(|spill| spill.held_from(from));
+        let (blocks, bytes) = spilled.unwrap_or_default();
+        let mut held = Held { blocks, bytes };
         let mut start = self.next();
         for block in self.blocks.iter().rev() {
             if start <= from {
@@ -137,43 +163,99 @@ impl Backlog {
         }
     }
 
-    /// Gives up blocks that nobody needs: of bytes before `needed`, and not of the last `size`.
+    /// Gives up blocks that nobody needs: of bytes before `needed`, and not of the last `size`. With a spill they
+    /// go to disk, and so do those that are needed.
     pub fn trim(&mut self, needed: u64) {
         while let Some(block) = self.blocks.front() {
             let rest = self.len - block.len();
-            if rest < self.size || self.first + num::u64_of(block.len()) > needed {
+            let is_needed = self.first + num::u64_of(block.len()) > needed;
+            if rest < self.size || is_needed && self.spill.is_none() {
                 return;
             }
-            self.first += num::u64_of(block.len());
+            let block = self.blocks.pop_front().expect("the first block");
+            let (len, capacity) = (block.len(), block.capacity());
+            if let Some(spill) = &mut self.spill
+                && let Some(refused) = spill.push(block, needed)
+            {
+                if is_needed {
+                    self.blocks.push_front(refused);
+                    return;
+                }
+                // What is older would end before a gap.
+                spill.restart(self.first + num::u64_of(len));
+            }
+            self.first += num::u64_of(len);
             self.len = rest;
-            self.allocated -= block.capacity();
-            self.blocks.pop_front();
+            self.allocated -= capacity;
             if self.blocks.capacity() > 4 * (self.blocks.len() + BLOCKS) {
                 self.blocks.shrink_to(2 * self.blocks.len());
             }
         }
     }
 
+    /// Spills to a file from now on, at most `limit` bytes.
+    pub fn spill_to(&mut self, file: Box<dyn SpillFile>, limit: u64) {
+        self.spill = Some(Spill::new(file, limit, self.first));
+    }
+
+    /// What is spilled, if anything is to be.
+    pub const fn spill(&self) -> Option<&Spill> {
+        self.spill.as_ref()
+    }
+
+    /// The same, to look after it.
+    pub const fn spill_mut(&mut self) -> Option<&mut Spill> {
+        self.spill.as_mut()
+    }
+
+    /// Spills nothing from now on. What was spilled is kept as long as somebody needs it.
+    pub fn stop_spilling(&mut self, needed: u64) {
+        if let Some(spill) = &mut self.spill {
+            spill.set_limit(0);
+            spill.trim(needed);
+            if spill.is_empty() {
+                self.spill = None;
+            }
+        }
+    }
+
     /// Forgets all bytes; the next one has this number.
     pub fn restart(&mut self, next: u64) {
+        let spill = self.spill.take();
         *self = Self::new(self.size, next);
+        self.spill = spill;
+        if let Some(spill) = &mut self.spill {
+            spill.restart(next);
+        }
     }
 
     /// Counts all bytes as coming so much later in the stream.
-    pub const fn rebase(&mut self, later: u64) {
+    pub fn rebase(&mut self, later: u64) {
         self.first += later;
+        if let Some(spill) = &mut self.spill {
+            spill.rebase(later);
+        }
     }
 
-    /// The bytes from number `from` on, in pieces. None if they are not kept any more.
+    /// Whether the byte of this number can be read at once, if it is there. If it has to come from disk first,
+    /// it is asked for.
+    pub fn prepare(&mut self, from: u64) -> bool {
+        from >= self.first || self.spill.as_mut().is_some_and(|spill| spill.prepare(from))
+    }
+
+    /// The bytes from number `from` on, in pieces: all of them, or one segment of what is spilled. None if they
+    /// are not kept any more, or not in memory.
     pub fn pieces(&self, from: u64) -> impl Iterator<Item = &[u8]> {
         // Who is up to date reads at the end of the last block: look from there.
         let (mut start, mut at) = (self.next(), self.blocks.len());
-        while self.holds(from) && start > from {
+        while from >= self.first && start > from {
             at -= 1;
             start -= num::u64_of(self.blocks[at].len());
         }
         let mut skip = num::usize_of(from.saturating_sub(start));
-        self.blocks.range(at..).map(move |block| &block[std::mem::take(&mut skip)..])
+        let blocks = self.blocks.range(at..).map(move |block| &block[std::mem::take(&mut skip)..]);
+        let spilled = self.spill.as_ref().filter(|_| from < self.first);
+        spilled.and_then(|spill| spill.piece(from)).into_iter().chain(blocks)
     }
 
     /// Whether the invariant holds.
@@ -182,6 +264,10 @@ impl Backlog {
         assert_eq!(self.blocks.iter().map(Vec::len).sum::<usize>(), self.len);
         assert_eq!(self.blocks.iter().map(Vec::capacity).sum::<usize>(), self.allocated);
         assert!(self.blocks.iter().all(|block| !block.is_empty()));
+        if let Some(spill) = &self.spill {
+            spill.check_invariants();
+            assert_eq!(spill.end(), self.first);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! of it is kept, and how far each replica is.
 //!
 //! [`History`] says whether somebody who was cut off can go on; [`Backlog`] keeps the latest bytes of the
-//! stream, once for all who are still to be sent them; [`Replicas`] are those who follow this server.
+//! stream, once for all who are still to be sent them, and [`Spill`] older ones on disk; [`Replicas`] are those who follow this server.
 //! Clients, sockets and clocks are not known here: places, bytes and times are passed in.
 
 mod backlog;
@@ -10,8 +10,12 @@ mod history;
 mod id;
 pub mod link;
 mod replicas;
+mod spill;
 
 pub use backlog::{Backlog, Held};
 pub use history::{History, Second};
 pub use id::ReplId;
 pub use replicas::{Announcement, Capabilities, Replica, Replicas, Stage};
+#[cfg(any(test, fuzzing))]
+pub use spill::FakeFile;
+pub use spill::{Answer, News, Spill, SpillFile};

@@ -8,3 +8,4 @@ mod common;
 mod cuts;
 mod fleet;
 mod primary;
+mod spill;

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -18,6 +18,7 @@ use carnelian::config::{Config, Trigger};
 use carnelian::ds::relocate::{Nothing, Relocator};
 use carnelian::persist::Progress;
 use carnelian::persist::rdb;
+use carnelian::repl::{Answer, SpillFile};
 use carnelian::store::Keyspace;
 
 use crate::rng::Rng;
@@ -44,6 +45,48 @@ impl Disk {
 struct Later<T> {
     at_ms: u64,
     result: T,
+}
+
+/// A file of older bytes of the stream: slow at times, and full or broken now and then.
+#[derive(Debug)]
+struct Spill {
+    clock: Rc<Cell<u64>>,
+    rng: Rng,
+    bytes: BTreeMap<u64, Vec<u8>>,
+    answers: VecDeque<Later<Answer>>,
+}
+
+impl Spill {
+    fn answer(&mut self, result: Answer) {
+        let last_ms = self.answers.back().map_or(0, |last| last.at_ms);
+        let took_ms = if self.rng.chance(10) { 2000 } else { 5 };
+        let at_ms = last_ms.max(self.clock.get() + took_ms);
+        self.answers.push_back(Later { at_ms, result });
+    }
+}
+
+impl SpillFile for Spill {
+    fn write(&mut self, at: u64, bytes: Arc<Vec<u8>>) {
+        let written = if self.rng.chance(3) {
+            Err("No space left on device".to_owned())
+        } else {
+            self.bytes.insert(at, bytes.to_vec());
+            Ok(())
+        };
+        self.answer(Answer::Written(written));
+    }
+
+    fn read(&mut self, at: u64, len: usize) {
+        let is_broken = self.rng.chance(1);
+        let bytes = self.bytes.get(&at).filter(|_| !is_broken).and_then(|bytes| bytes.get(..len));
+        let bytes = bytes.map(<[u8]>::to_vec).ok_or_else(|| "Input/output error".to_owned());
+        self.answer(Answer::Read(bytes));
+    }
+
+    fn poll(&mut self) -> Option<Answer> {
+        let is_due = self.answers.front().is_some_and(|first| first.at_ms <= self.clock.get());
+        is_due.then(|| self.answers.pop_front()).flatten().map(|first| first.result)
+    }
 }
 
 #[derive(Debug)]
@@ -318,6 +361,14 @@ impl Host for Machine {
     }
     fn intake(&mut self) -> Option<&mut dyn Intake> {
         Some(&mut self.loader)
+    }
+    fn spill_file(&mut self) -> Result<Box<dyn SpillFile>, String> {
+        Ok(Box::new(Spill {
+            clock: Rc::clone(&self.clock),
+            rng: Rng::new(self.rng.next(), 4),
+            bytes: BTreeMap::new(),
+            answers: VecDeque::new(),
+        }))
     }
     fn certificates(&self) -> CertificateFacts {
         CertificateFacts::default()

@@ -259,13 +259,14 @@ impl Operator {
     }
 
     fn configure(&mut self, world: &mut World, place: Place) {
-        let setting = match self.rng.below(5) {
+        let setting = match self.rng.below(6) {
             0 => format!("repl-backlog-size {}", self.rng.pick(&[16384, 65536, 1_048_576])),
             1 => format!("repl-diskless-sync {}", self.rng.pick(&["yes", "no"])),
             2 => {
                 let ways = ["disabled", "on-empty-db", "swapdb"];
                 format!("repl-diskless-load {}", self.rng.pick(&ways))
             }
+            4 => format!("repl-backlog-spill-size {}", self.rng.pick(&[0, 100_000, 1 << 30])),
             3 => format!("min-replicas-to-write {}", self.rng.below(2)),
             _ => format!("repl-backlog-ttl {}", self.rng.pick(&[0, 5, 3600])),
         };

@@ -90,6 +90,7 @@ pub(crate) struct Site {
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     backlog_bytes: u64,
+    spilled_bytes: u64,
     is_diskless: bool,
     hz: u32,
 }
@@ -100,6 +101,7 @@ impl Site {
         let mut rng = Rng::new(seed, part);
         let settings = Settings {
             backlog_bytes: *rng.pick(&[16_384, 65_536, 1 << 20]),
+            spilled_bytes: *rng.pick(&[0, 0, 100_000, 1 << 30]),
             is_diskless: rng.chance(50),
             hz: 10,
         };
@@ -154,6 +156,7 @@ impl Site {
             repl_timeout: 10,
             repl_ping_replica_period: 2,
             repl_backlog_size: self.settings.backlog_bytes,
+            repl_backlog_spill_size: self.settings.spilled_bytes,
             repl_diskless_sync: self.settings.is_diskless,
             repl_diskless_sync_delay: 0,
             replicaof: self.primary.map(|place| PrimaryAddress {

@@ -446,7 +446,8 @@ pub(super) fn latencystats(report: &mut Report<'_>) {
     let server = report.server;
     let percentiles = &server.config.latency_tracking_info_percentiles;
     for (_, command) in server.commands.iter() {
-        let Some(latency) = &command.latency else { continue };
+        let Some(durations) = &command.latency else { continue };
+        let latency = durations.histogram();
         let values: Vec<String> = percentiles
             .iter()
             .map(|&percentile| {

@@ -13,7 +13,7 @@ const END_NS: u64 = (1 << 30) - 1;
 const STEPS: u32 = 21;
 
 /// Numbers of executions of up to so many microseconds, where there are more than at the step before.
-fn cumulative(histogram: &Histogram<u32>) -> Vec<(u64, u64)> {
+fn cumulative(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
     let mut counted = 0;
     let mut steps = Vec::new();
     for step in 0..STEPS {
@@ -50,8 +50,8 @@ pub(super) fn histogram(ctx: &mut Context<'_>) -> Outcome {
     out.map(measured.len());
     for command in measured {
         out.text(command.full_name);
-        if let Some(histogram) = &command.latency {
-            write(histogram, out);
+        if let Some(durations) = &command.latency {
+            write(&durations.histogram(), out);
         }
     }
     Ok(())
@@ -65,7 +65,7 @@ fn find(commands: &CommandTable, name: &[u8]) -> Option<CommandId> {
     }
 }
 
-fn write(histogram: &Histogram<u32>, out: &mut Output) {
+fn write(histogram: &Histogram<u64>, out: &mut Output) {
     let steps = cumulative(histogram);
     out.map(2);
     out.text("calls");

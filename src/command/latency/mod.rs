@@ -1,8 +1,11 @@
 //! LATENCY: what took longer than `latency-monitor-threshold`, by event, and how long commands took.
 
 mod doctor;
+mod durations;
 mod graph;
 mod histogram;
+
+pub use durations::Durations;
 
 use super::spec::{Arg, ArgType, Flags, Group};
 use super::{Command, Context, Error, Outcome, Server, Spec};

@@ -190,7 +190,8 @@ fn latencies(text: &mut Text, server: &Server) {
     const NAME: &str = "latency_percentiles_usec";
     text.head(NAME, "summary", "How long executions of each command took");
     for (_, command) in server.commands.iter() {
-        let (name, Some(latency)) = (command.full_name, &command.latency) else { continue };
+        let (name, Some(durations)) = (command.full_name, &command.latency) else { continue };
+        let latency = durations.histogram();
         for &percentile in &server.config.latency_tracking_info_percentiles {
             let micros = num::f64_of_u64(latency.value_at_percentile(percentile)) / 1000.0;
             let quantile = percentile.to_string();

@@ -27,6 +27,7 @@ impl Server {
         }
         self.replication.cared_at_ms = now_ms;
         self.replication.cared += 1;
+        self.retry_spilling();
         if self.replication.replicas.is_empty() {
             self.give_up_backlog();
             return;
@@ -114,6 +115,7 @@ impl Server {
         if let Some(backlog) = &mut self.replication.backlog {
             backlog.resize(size);
         }
+        self.follow_spill_setting();
         self.trim_backlog();
         self.judge_replicas();
     }

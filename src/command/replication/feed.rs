@@ -23,6 +23,7 @@ impl Server {
             self.replication.backlog = Some(Backlog::new(size, next));
             // Until the first replica comes: `repl-backlog-ttl` counts from here.
             self.replication.alone_since_ms = self.now.mono_ms();
+            self.follow_spill_setting();
         }
         self.follow_stream();
     }
@@ -74,14 +75,14 @@ impl Server {
             return;
         }
         let Some(needed) = self.replication.replicas.needed() else { return };
-        if (self.replication.history.offset() + 1).saturating_sub(needed) < limit {
+        if self.replication.held_up_from(needed) < limit {
             return;
         }
         let replicas = self.replication.replicas.iter();
         let waiting = replicas.filter(|replica| replica.wants_from().is_none());
         let places: Vec<usize> = waiting.map(|replica| replica.place).collect();
         for place in places {
-            if self.replication.behind(place) >= limit
+            if self.replication.held_up_by(place) >= limit
                 && let Some(mut session) = self.sessions.take(place)
             {
                 self.check_output_limit(&mut session);

@@ -12,6 +12,7 @@ mod look;
 mod report;
 pub mod role;
 mod snapshot;
+mod spill;
 mod state;
 mod sync;
 #[cfg(test)]

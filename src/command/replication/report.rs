@@ -94,6 +94,7 @@ pub(in crate::command) fn section(report: &mut Report<'_>) {
         ("repl_backlog_size", &server.config.repl_backlog_size),
         ("repl_backlog_first_byte_offset", &backlog.map_or(0, |backlog| backlog.first())),
         ("repl_backlog_histlen", &backlog.map_or(0, |backlog| backlog.len())),
+        ("repl_backlog_spilled_bytes", &backlog.map_or(0, |backlog| backlog.spilled_len())),
     ]);
 }
 

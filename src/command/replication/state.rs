@@ -147,10 +147,21 @@ impl Replication {
         held.unwrap_or_default()
     }
 
-    /// How many bytes of the stream a replica is still to be sent.
-    pub fn behind(&self, place: usize) -> u64 {
+    /// Whether older bytes of the stream go to disk.
+    #[inline]
+    pub fn is_spilling(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.spill().is_some())
+    }
+
+    /// How many bytes of the stream from number `from` on are in memory and not on disk.
+    pub fn held_up_from(&self, from: u64) -> u64 {
+        self.backlog.as_ref().map_or(0, |backlog| backlog.unspilled_from(from))
+    }
+
+    /// How many such bytes a replica is still to be sent.
+    pub fn held_up_by(&self, place: usize) -> u64 {
         let next = self.replicas.get(place).and_then(|replica| replica.next);
-        next.map_or(0, |next| (self.history.offset() + 1).saturating_sub(next))
+        next.map_or(0, |next| self.held_up_from(next))
     }
 }
 

@@ -150,7 +150,7 @@ fn a_replica_goes_on_if_the_stream_is_still_there() {
     assert_eq!(num::u64_of(bytes.len()), next - 1);
     assert!(bytes.starts_with(b"*2\r\n$6\r\nSELECT"));
     assert_eq!(bench.server.replication.partial_syncs, 1);
-    assert_eq!(bench.server.replication.behind(place), 0);
+    assert_eq!(bench.server.replication.held_up_by(place), 0);
 }
 
 #[test]

@@ -330,8 +330,7 @@ impl Server {
                 },
             };
         }
-        let wanted = replication.replicas.get(place).and_then(|replica| replica.wants_from());
-        wanted.is_some_and(|from| from <= replication.history.offset())
+        self.is_at_hand(place)
     }
 
     /// What comes next for a replica, in pieces.

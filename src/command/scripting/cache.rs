@@ -3,14 +3,17 @@
 use super::shebang::{self, Shebang};
 use crate::base::num;
 use crate::command::Error;
+use crate::ds::relocate::{self, Relocator};
 use crate::script::lua::{Deprecated, Interpreter, Reference};
 use crate::script::{ScriptFlags, sha1_hex};
-use bytes::Bytes;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Scripts of EVAL that are kept; the one that was used least recently goes first.
 const EVALUATED_MAX: usize = 500;
+
+/// Texts that are moved between two looks at the clock.
+const MOVED_PER_LOOK: usize = 16;
 
 /// How a script came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl Hasher for NameHasher {
 pub(super) struct Script {
     pub(super) function: Reference,
     pub(super) flags: ScriptFlags,
-    text: Bytes,
+    text: Box<[u8]>,
     origin: Origin,
     /// When it was used last, on a clock of uses.
     used: u64,
@@ -60,6 +63,8 @@ pub(super) struct Scripts {
     uses: u64,
     evaluated: usize,
     text_bytes: usize,
+    /// Those whose text is still to be moved by the walk under way.
+    unmoved: Vec<Name>,
 }
 
 /// What a found script is run with.
@@ -73,7 +78,14 @@ impl Scripts {
     /// None, and an interpreter for them.
     pub(super) fn new(deprecated: Deprecated) -> Self {
         let interpreter = Interpreter::new(deprecated);
-        Self { interpreter, scripts: HashMap::default(), uses: 0, evaluated: 0, text_bytes: 0 }
+        Self {
+            interpreter,
+            scripts: HashMap::default(),
+            uses: 0,
+            evaluated: 0,
+            text_bytes: 0,
+            unmoved: Vec::new(),
+        }
     }
 
     /// Number of scripts, and bytes that they take besides what is compiled.
@@ -85,6 +97,38 @@ impl Scripts {
     /// Whether there is a script of this name.
     pub(super) fn contains(&self, name: &[u8]) -> bool {
         name_of(name).is_some_and(|name| self.scripts.contains_key(&name))
+    }
+
+    /// The text of the script of this name.
+    pub(super) fn text_of(&self, name: &[u8]) -> Option<&[u8]> {
+        self.scripts.get(&name_of(name)?).map(|script| &*script.text)
+    }
+
+    /// Begins to move texts to where there is less idle memory around them; whether there are any.
+    pub(super) fn begin_moving(&mut self) -> bool {
+        self.unmoved = self.scripts.keys().copied().collect();
+        !self.unmoved.is_empty()
+    }
+
+    /// Goes on with that until `out_of_time` says so; whether it has come to its end.
+    pub(super) fn move_texts(
+        &mut self,
+        to: &mut dyn Relocator,
+        mut out_of_time: impl FnMut() -> bool,
+    ) -> bool {
+        while !self.unmoved.is_empty() {
+            let rest = self.unmoved.len().saturating_sub(MOVED_PER_LOOK);
+            for name in self.unmoved.drain(rest..) {
+                if let Some(script) = self.scripts.get_mut(&name) {
+                    relocate::boxed_bytes(&mut script.text, to);
+                }
+            }
+            if out_of_time() {
+                return self.unmoved.is_empty();
+            }
+        }
+        self.unmoved = Vec::new();
+        true
     }
 
     /// What the script of a name says of itself.
@@ -120,7 +164,7 @@ impl Scripts {
             Error::new([b"ERR Error compiling script (new function): ", &error[..]].concat())
         })?;
         self.uses += 1;
-        let text = Bytes::copy_from_slice(text);
+        let text: Box<[u8]> = text.into();
         self.text_bytes += text.len();
         let script = Script { function, flags, text, origin, used: self.uses };
         self.scripts.insert(name, script);

@@ -20,6 +20,7 @@ use super::table::CommandId;
 use super::{Command, Server};
 use crate::base::num;
 use crate::config::Config;
+use crate::ds::relocate::Relocator;
 use crate::resp::{Args, Output};
 use crate::script::ScriptFlags;
 use crate::script::lua::Deprecated;
@@ -98,6 +99,20 @@ impl Scripting {
         let deprecated =
             if config.lua_enable_deprecated_api { Deprecated::Visible } else { Deprecated::Hidden };
         Self { deprecated, ..Self::default() }
+    }
+
+    /// Begins to move the texts of scripts; whether there are any.
+    pub(super) fn begin_moving(&mut self) -> bool {
+        self.scripts.as_mut().is_some_and(|scripts| scripts.begin_moving())
+    }
+
+    /// Goes on with that until `out_of_time` says so; whether it has come to its end.
+    pub(super) fn move_texts(
+        &mut self,
+        to: &mut dyn Relocator,
+        out_of_time: impl FnMut() -> bool,
+    ) -> bool {
+        self.scripts.as_mut().is_none_or(|scripts| scripts.move_texts(to, out_of_time))
     }
 
     fn take_scripts(&mut self) -> Box<Scripts> {

@@ -16,7 +16,7 @@ pub(super) static SCRIPT: Command = Command {
         ..Spec::EMPTY
     },
     handler: None,
-    subcommands: &[&DEBUG, &EXISTS, &FLUSH, &HELP, &KILL, &LOAD],
+    subcommands: &[&DEBUG, &EXISTS, &FLUSH, &HELP, &KILL, &LOAD, &SHOW],
 };
 
 const SPEC: Spec = Spec {
@@ -128,6 +128,22 @@ static LOAD: Command = Command {
     subcommands: &[],
 };
 
+/// SCRIPT SHOW sha1
+static SHOW: Command = Command {
+    spec: Spec {
+        name: "show",
+        summary: "Returns the text of a script that is kept.",
+        complexity: "O(1)",
+        since: "8.0.0",
+        arity: 3,
+        flags: Flags::NOSCRIPT.union(Flags::STALE),
+        args: &[Arg::new("sha1", ArgType::String)],
+        ..SPEC
+    },
+    handler: Some(show),
+    subcommands: &[],
+};
+
 fn exists(ctx: &mut Context<'_>) -> Outcome {
     let scripts = ctx.server.scripting.take_scripts();
     ctx.session.output.array(ctx.args.len() - 2);
@@ -168,7 +184,23 @@ fn help(ctx: &mut Context<'_>) -> Outcome {
         "    Kill the currently executing Lua script.",
         "LOAD <script>",
         "    Load a script into the scripts cache without executing it.",
+        "SHOW <sha1>",
+        "    Show a script from the scripts cache.",
     ])
+}
+
+fn show(ctx: &mut Context<'_>) -> Outcome {
+    let scripts = ctx.server.scripting.take_scripts();
+    let text = scripts.text_of(ctx.args.at(2));
+    let outcome = match text {
+        Some(text) => {
+            ctx.session.output.bulk(text);
+            Ok(())
+        }
+        None => Err(Error::fixed("NOSCRIPT No matching script.")),
+    };
+    ctx.server.scripting.put_scripts(scripts);
+    outcome
 }
 
 fn load(ctx: &mut Context<'_>) -> Outcome {

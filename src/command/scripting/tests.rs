@@ -193,6 +193,19 @@ fn scripts_used_least_recently_go() {
     }
 }
 
+#[test]
+fn the_text_of_a_script_is_shown() {
+    let mut bench = Bench::new();
+    let script = "#!lua flags=no-writes\nreturn 1";
+    let name = text(&mut bench, &["SCRIPT", "LOAD", script]);
+    for name in [&name[5..45], &name[5..45].to_uppercase()] {
+        let shown = text(&mut bench, &["SCRIPT", "SHOW", name]);
+        assert_eq!(shown, format!("${}\r\n{script}\r\n", script.len()));
+    }
+    bench.check("SCRIPT SHOW abc", "-NOSCRIPT No matching script.");
+    bench.check("SCRIPT SHOW a b", "-ERR wrong number of arguments for 'script|show' command");
+}
+
 /// Errors of commands that scripts call are counted where they happen, also if the script catches them.
 #[test]
 fn refused_commands_of_scripts_are_counted() {

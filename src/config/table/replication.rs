@@ -58,6 +58,12 @@ Replication {
     "repl-backlog-size" repl_backlog_size: u64 = 1 << 20, memory(1, LONG_MAX),
         Then(Trigger::Replicas), Live;
 
+    /// Bytes of older changes kept in a file in `dir` besides, none with 0. What is beyond
+    /// repl-backlog-size goes there whether or not a replica still waits for it, so that a slow one holds up
+    /// disk space and no memory: client-output-buffer-limit does not count it.
+    "repl-backlog-spill-size" repl_backlog_spill_size: u64 = 0, memory(0, LONG_MAX),
+        Then(Trigger::Replicas), Live;
+
     /// Seconds without any replica after which the backlog is given up; 0 keeps it.
     "repl-backlog-ttl" repl_backlog_ttl: u64 = 3600, integer(0, LONG_MAX), Free,
         Live;
