@@ -172,6 +172,7 @@ mod tests {
                 "dir",
                 "log-format",
                 "metrics-port",
+                "repl-backlog-spill-size",
                 "tls-auth-clients-user",
                 "tls-auto-reload-interval",
                 "unauthenticated-timeout",

@@ -58,9 +58,9 @@ Replication {
     "repl-backlog-size" repl_backlog_size: u64 = 1 << 20, memory(1, LONG_MAX),
         Then(Trigger::Replicas), Live;
 
-    /// Bytes of older changes kept in a file in `dir` besides, none with 0. What is beyond
-    /// repl-backlog-size goes there whether or not a replica still waits for it, so that a slow one holds up
-    /// disk space and no memory: client-output-buffer-limit does not count it.
+    /// Bytes of older changes kept in a file in `dir` besides; 0 keeps none. They go there
+    /// whether or not a replica still waits for them, so that a slow one holds up disk space and no
+    /// memory: the limit of its output buffer does not count them.
     "repl-backlog-spill-size" repl_backlog_spill_size: u64 = 0, memory(0, LONG_MAX),
         Then(Trigger::Replicas), Live;
 
