@@ -29,6 +29,8 @@ enum KeyPlan {
     None,
     /// One, always the same argument, with which it always does the same.
     One(usize, Access),
+    /// One, always the same argument, with which it does what other arguments say.
+    OneOf(usize),
     /// By its key specs.
     Specs,
 }
@@ -81,9 +83,13 @@ pub fn plan(spec: &Spec, full_name: &str) -> Plan {
         (None, _) => KeyPlan::None,
         (Some(rule), None) => match (rule.begin, rule.find) {
             (BeginSearch::Index(index), FindKeys::Range { last: 0, .. })
-                if !rule.flags.intersects(KeyFlags::INCOMPLETE | KeyFlags::VARIABLE_FLAGS) =>
+                if !rule.flags.contains(KeyFlags::INCOMPLETE) =>
             {
-                KeyPlan::One(num::usize_of_i32(index), access_of(rule.flags))
+                let index = num::usize_of_i32(index);
+                match rule.flags.contains(KeyFlags::VARIABLE_FLAGS) {
+                    true => KeyPlan::OneOf(index),
+                    false => KeyPlan::One(index, access_of(rule.flags)),
+                }
             }
             _ => KeyPlan::Specs,
         },
@@ -154,7 +160,12 @@ fn allows_at_once<A: Arguments + ?Sized>(
     args: &A,
 ) -> bool {
     let (plan, root) = (commands.get(id).access, user.root());
-    let KeyPlan::One(index, access) = plan.keys else { return false };
+    let (index, access) = match plan.keys {
+        KeyPlan::One(index, access) => (index, access),
+        // Who may do everything may do whatever it is.
+        KeyPlan::OneOf(index) => (index, Access::all()),
+        KeyPlan::None | KeyPlan::Specs => return false,
+    };
     root.commands.contains(id.index())
         && index < args.count()
         && plan.channels == ChannelPlan::None
@@ -203,7 +214,7 @@ impl<A: Arguments + ?Sized> Line<'_, A> {
                     self.check_key(selector, index, access)?;
                 }
             }
-            KeyPlan::Specs => {
+            KeyPlan::OneOf(_) | KeyPlan::Specs => {
                 for key in keys::find(spec, self.args, Scope::Keys) {
                     self.check_key(selector, key.index, access_of(key.flags))?;
                 }

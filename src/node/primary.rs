@@ -234,7 +234,10 @@ impl Desk<'_> {
                 *at = end;
                 None
             }
-            Ended::Incomplete { how: Incomplete::Small, .. } => Some(Stop::Used),
+            Ended::Incomplete { at: from, how: Incomplete::Small } => {
+                *at = from; // empty lines in front of it count, as they do if they come by themselves
+                Some(Stop::Used)
+            }
             Ended::Incomplete { at: from, how: Incomplete::Large } => {
                 *at = from;
                 match self.feed_of_stream(session, inflow, Box::default(), &pending[from..]) {

@@ -68,6 +68,12 @@ impl Server {
     fn close_the_silent(&mut self) {
         let now_s = self.now.unix_s();
         let timeout_s = i64::from(self.config.repl_timeout);
+        // Who has taken all there was waits for a slower one, perhaps.
+        for place in self.replication.transfers.up_to_date() {
+            if let Some(replica) = self.replication.replicas.get_mut(place) {
+                replica.took_at_s = now_s;
+            }
+        }
         let transfers = &self.replication.transfers;
         let why = |replica: &Replica| match replica.stage {
             Stage::Online => (replica.lag_s(now_s) > timeout_s).then_some("streaming sync"),

@@ -222,6 +222,27 @@ fn a_snapshot_is_not_begun_while_another_one_is_relayed() {
 }
 
 #[test]
+fn who_takes_nothing_is_closed_and_who_has_all_there_is_waits() {
+    let config = Config { repl_diskless_sync_delay: 0, ..Config::default() };
+    let mut bench = Bench::with(config);
+    let place = settle(&mut bench);
+    bench.check("REPLCONF capa eof; PSYNC ? -1", "+OK");
+    bench.server.commit();
+    let is_open_later = |bench: &mut Bench| {
+        bench.pass(70_000);
+        bench.server.look_after_replicas();
+        let session = bench.server.sessions.get(place);
+        session.is_some_and(|session| session.closing == crate::session::Closing::No)
+    };
+    assert!(
+        is_open_later(&mut bench),
+        "nothing has come through the pipe, as if another were slow"
+    );
+    bench.server.relay();
+    assert!(!is_open_later(&mut bench));
+}
+
+#[test]
 fn a_backlog_out_of_a_snapshot_waits_for_replicas_as_long_as_any_other() {
     let mut bench = Bench::with(Config { repl_backlog_ttl: 10, ..Config::default() });
     bench.pass(60_000);

@@ -95,6 +95,13 @@ impl Transfers {
         })
     }
 
+    /// Replicas that have taken all that came through the pipe so far.
+    pub(super) fn up_to_date(&self) -> Vec<usize> {
+        let Some(relay) = &self.relay else { return Vec::new() };
+        let end = relay.blocks.next();
+        self.relayed().filter(|(_, next)| *next == end).map(|(place, _)| place).collect()
+    }
+
     /// Whether replicas are still to be sent a part of what came through the pipe.
     pub const fn is_relaying(&self) -> bool {
         self.relay.is_some()
