@@ -199,6 +199,16 @@ fn cve_2025_46818_metatables_of_basic_types_are_locked() {
     }
 }
 
+/// Joined one by one, the pieces would take as much time as the square of their number, which nothing interrupts.
+#[test]
+fn a_chunk_may_come_in_many_pieces() {
+    check(
+        "local n, piece = 0, '--' .. string.rep('x', 10000) .. '\\n' return load(function() n = n + 1 \
+         if n <= 4000 then return piece end return ({'re', 'turn ', 4, 2})[n - 4000] end)()",
+        ":42",
+    );
+}
+
 #[test]
 fn cve_2025_46819_long_strings_are_read_within_bounds() {
     check(
