@@ -1,55 +1,53 @@
 //! Replies, read by a naive parser that accepts nothing but whole ones.
 
-/// Depth of replies inside each other.
-const DEPTH_MAX: usize = 32;
-
 /// Fails unless the bytes are well-formed replies of either protocol, one behind the other.
 pub fn check(bytes: &[u8]) {
     let mut rest = bytes;
     while !rest.is_empty() {
         let at = bytes.len() - rest.len();
-        rest = one(rest, 0).unwrap_or_else(|| {
+        rest = one(rest).unwrap_or_else(|| {
             panic!("no reply at {at}: {}", bytes.escape_ascii());
         });
     }
 }
 
-/// What follows one reply.
-fn one(bytes: &[u8], depth: usize) -> Option<&[u8]> {
-    if depth > DEPTH_MAX {
-        return None;
+/// What follows one reply. However deep replies are inside each other, all that counts is how many are to come.
+fn one(bytes: &[u8]) -> Option<&[u8]> {
+    let (mut rest, mut left) = (bytes, 1_usize);
+    while left > 0 {
+        let (after, more) = head(rest)?;
+        // Attributes stand before the reply they belong to.
+        left = (left - usize::from(rest[0] != b'|')).checked_add(more)?;
+        rest = after;
     }
+    Some(rest)
+}
+
+/// What follows a reply, or the head of one that others are in, and how many those are.
+fn head(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let (kind, rest) = bytes.split_first()?;
     let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
     let (line, rest) = (&rest[..end], &rest[end + 2..]);
     let is_clean = !line.contains(&b'\n') && !line.contains(&b'\r');
+    let single = |is_sound: bool| is_sound.then_some((rest, 0));
     match kind {
-        b'+' | b'-' => is_clean.then_some(rest),
-        b':' => integer(line).map(|_| rest),
-        b'_' => line.is_empty().then_some(rest),
-        b'#' => matches!(line, b"t" | b"f").then_some(rest),
-        b',' => double(line).then_some(rest),
-        b'(' => big_number(line).then_some(rest),
-        b'$' | b'=' | b'!' if line == b"-1" => (*kind == b'$').then_some(rest),
+        b'+' | b'-' => single(is_clean),
+        b':' => single(integer(line).is_some()),
+        b'_' => single(line.is_empty()),
+        b'#' => single(matches!(line, b"t" | b"f")),
+        b',' => single(double(line)),
+        b'(' => single(big_number(line)),
+        b'$' | b'=' | b'!' if line == b"-1" => single(*kind == b'$'),
         b'$' | b'=' | b'!' => {
             let (body, rest) = rest.split_at_checked(len(line)?)?;
             let is_verbatim = *kind != b'=' || body.get(3) == Some(&b':');
-            rest.strip_prefix(b"\r\n").filter(|_| is_verbatim)
+            Some((rest.strip_prefix(b"\r\n").filter(|_| is_verbatim)?, 0))
         }
-        b'*' if line == b"-1" => Some(rest),
-        b'*' | b'~' | b'>' => several(rest, len(line)?, depth),
-        b'%' => several(rest, 2 * len(line)?, depth),
-        // Attributes stand before the reply they belong to.
-        b'|' => one(several(rest, 2 * len(line)?, depth)?, depth),
+        b'*' if line == b"-1" => single(true),
+        b'*' | b'~' | b'>' => Some((rest, len(line)?)),
+        b'%' | b'|' => Some((rest, len(line)?.checked_mul(2)?)),
         _ => None,
     }
-}
-
-fn several(mut rest: &[u8], count: usize, depth: usize) -> Option<&[u8]> {
-    for _ in 0..count {
-        rest = one(rest, depth + 1)?;
-    }
-    Some(rest)
 }
 
 fn text(line: &[u8]) -> &str {

@@ -35,6 +35,8 @@ const HEAD_LEN_MAX: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub struct Attention {
     nanos: u64,
+    /// From when on the log of slow commands is for them.
+    logged_nanos: u64,
     request_bytes: usize,
     reply_bytes: usize,
 }
@@ -58,6 +60,7 @@ impl Attention {
                 Interest::Slow => slow_ns.min(SLOW_NS),
                 Interest::All => 0,
             },
+            logged_nanos: slow_ns,
             request_bytes: bytes(Kind::LargeRequest),
             reply_bytes: bytes(Kind::LargeReply),
         }
@@ -67,8 +70,17 @@ impl Attention {
     #[inline]
     pub fn is_drawn(self, nanos: u64, args: &Args<'_>, output: &Output) -> bool {
         // No branch but the caller's.
-        (nanos >= self.nanos)
-            | (output.pending_bytes() >= self.reply_bytes)
+        (nanos >= self.nanos) | self.is_long(args, output)
+    }
+
+    /// Whether one may be for a log.
+    fn is_logged(self, seen: &Seen<'_>, output: &Output) -> bool {
+        seen.nanos >= self.logged_nanos || self.is_long(&seen.args, output)
+    }
+
+    #[inline]
+    fn is_long(self, args: &Args<'_>, output: &Output) -> bool {
+        (output.pending_bytes() >= self.reply_bytes)
             | (args.wire_len_max(HEAD_LEN_MAX) >= self.request_bytes)
     }
 }
@@ -115,7 +127,8 @@ pub fn check(session: &Session, flags: Flags) -> Outcome {
 #[cold]
 pub fn look_closer(server: &mut Server, session: &mut Session, seen: &Seen<'_>) {
     let spec = &server.commands.get(seen.id).command.spec;
-    if !spec.flags.contains(Flags::SKIP_SLOWLOG) {
+    let is_skipped = spec.flags.contains(Flags::SKIP_SLOWLOG);
+    if !is_skipped && server.attention.is_logged(seen, &session.output) {
         log_command(server, session, seen);
     }
     if server.hotkeys.is_tracking() {

@@ -185,6 +185,8 @@ struct Tracked {
     at_end: Option<Use>,
     nanos: u64,
     net_bytes: u64,
+    /// Commands until the next one that is looked at.
+    skipped: u64,
     by_nanos: Sketch,
     by_net_bytes: Sketch,
 }
@@ -329,6 +331,7 @@ fn start(ctx: &mut Context<'_>) -> Outcome {
         at_end: None,
         nanos: 0,
         net_bytes: 0,
+        skipped: 0,
         by_nanos: Sketch::default(),
         by_net_bytes: Sketch::default(),
     }));
@@ -386,9 +389,12 @@ pub(super) fn note(server: &mut Server, session: &Session, seen: &Seen<'_>) {
     tracked.nanos += seen.nanos;
     tracked.net_bytes += bytes;
     let Options { cpu, net, sample, .. } = tracked.options;
-    if sample > 1 && server.rng.below(sample) > 0 {
+    if tracked.skipped > 0 {
+        tracked.skipped -= 1;
         return;
     }
+    // As many as asked for, in the mean, and never in step with what a client repeats.
+    tracked.skipped = if sample > 1 { server.rng.below(sample.saturating_mul(2) - 1) } else { 0 };
     let spec = &server.commands.get(seen.id).command.spec;
     let args: Vec<&[u8]> = seen.args.from(0).collect();
     let found = keys::find(spec, &args[..], Scope::Keys);
