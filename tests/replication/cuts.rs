@@ -76,9 +76,10 @@ fn load(port: u16, seed: u64, stop: &AtomicBool) {
 
 #[test]
 fn replicas_whose_links_are_cut_end_with_the_same_data() {
-    let arguments =
-        ["--repl-diskless-sync-delay", "0", "--repl-backlog-size", "4mb", "--repl-timeout", "20"];
-    let server = Server::with(&arguments);
+    // Most of what is gone on with comes from disk.
+    let arguments = "--repl-diskless-sync-delay 0 --repl-timeout 20 --repl-backlog-size 64kb \
+                     --repl-backlog-spill-size 64mb";
+    let server = Server::with(&arguments.split_ascii_whitespace().collect::<Vec<_>>());
     let mut primary = server.connect();
     let mut fleet: Vec<Foreign> =
         genuine().iter().map(|program| Foreign::start(program, &[])).collect();
