@@ -439,6 +439,9 @@ impl Server {
     /// Loads the libraries that came with the data. One that cannot be loaded is kept as it is, and the
     /// log says so.
     pub fn load_libraries(&mut self) {
+        if self.persistence.libraries.is_empty() {
+            return self.scripting.drop_functions();
+        }
         let mut functions = self.scripting.new_functions();
         let mut api = Registration::new(self, u64::MAX);
         for code in &self.persistence.libraries {

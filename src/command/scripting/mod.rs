@@ -140,6 +140,13 @@ impl Scripting {
         self.functions = Some(functions);
     }
 
+    /// Forgets all functions. An interpreter is made when there is another use for one.
+    fn drop_functions(&mut self) {
+        self.functions = None;
+        let Figures { interpreter_bytes, scripts_bytes, scripts, .. } = self.figures;
+        self.figures = Figures { interpreter_bytes, scripts_bytes, scripts, ..Figures::default() };
+    }
+
     /// What scripts and functions take.
     pub fn figures(&self) -> Figures {
         let mut figures = self.figures;

@@ -193,6 +193,19 @@ fn scripts_used_least_recently_go() {
     }
 }
 
+/// Lua does not collect when it gets no memory, so that what one script leaves could be all that there is for the
+/// next.
+#[test]
+fn what_a_script_leaves_is_not_taken_from_the_next() {
+    let mut bench = Bench::new();
+    let script = "local t = {} for i = 1, 30 do t[i] = string.rep(tostring(i), 1e7) end return 1";
+    assert_eq!(text(&mut bench, &["EVAL", script, "0"]), ":1\r\n");
+    let told = text(&mut bench, &["INFO", "memory"]);
+    let value = told.split_once("\r\nused_memory_vm_eval:").expect("it is told").1;
+    let bytes = value.split('\r').next().and_then(|text| text.parse::<u64>().ok());
+    assert!(bytes.is_some_and(|bytes| bytes < 10_000_000), "{bytes:?}");
+}
+
 #[test]
 fn the_text_of_a_script_is_shown() {
     let mut bench = Bench::new();

@@ -4,7 +4,7 @@
 //! (a chunk's name could be collected, CVE-2025-49844), chunks are bounded (lengths overflow,
 //! CVE-2025-46819), and compiled chunks, which nothing verifies, are not taken for what they are.
 
-use super::{Shared, ffi, lua_State, push_bytes, string_at};
+use super::{Shared, ffi, interpreter, lua_State, push_bytes, string_at};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
@@ -84,6 +84,8 @@ pub(super) unsafe extern "C-unwind" fn loadstring(state: *mut lua_State) -> c_in
     }
 }
 
+/// Pieces between two looks whether the script is to end.
+const PIECES_PER_LOOK: i64 = 256;
 const TOO_LONG: &[u8] = b"chunk has too many bytes";
 
 /// The first `count` strings of the table at an index, of `total_len` bytes together, one behind the other: in a
@@ -148,6 +150,9 @@ pub(super) unsafe extern "C-unwind" fn load(state: *mut lua_State) -> c_int {
                 return results(state, ffi::LUA_ERRSYNTAX);
             }
             ffi::lua_rawseti(state, 3, count);
+            if count % PIECES_PER_LOOK == 0 {
+                interpreter::look(state); // a function that is not Lua's own executes no instructions
+            }
         }
         let text = joined(state, 3, count, total_len);
         let status = parse(state, text, CStr::from_ptr(name));

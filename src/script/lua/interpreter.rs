@@ -103,6 +103,8 @@ pub enum Returned {
 pub struct Interpreter {
     state: *mut lua_State,
     root: *mut Root,
+    /// Bytes from which on all that is unused is collected when a script has ended.
+    collect_at: usize,
 }
 
 impl Interpreter {
@@ -138,7 +140,7 @@ impl Interpreter {
         let state = unsafe { ffi::lua_newstate(memory::allocate, root.cast()) };
         // SAFETY: a new state.
         unsafe { prepare(state, shared, deprecated) };
-        Self { state, root }
+        Self { state, root, collect_at: memory::collect_at(0) }
     }
 
     /// Bytes of memory that Lua holds.
@@ -270,6 +272,11 @@ impl Interpreter {
             if shared.scratch.capacity() + shared.args.capacity() > 2 * SCRATCH_KEPT_BYTES {
                 shared.scratch = Vec::new();
                 shared.args = Vec::new();
+            }
+            if (*self.root).memory.used > self.collect_at {
+                // Lua does not collect when it gets no memory: the next script would get none either.
+                ffi::lua_gc(state, ffi::LUA_GCCOLLECT, 0);
+                self.collect_at = memory::collect_at((*self.root).memory.used);
             }
         }
     }
@@ -455,8 +462,17 @@ unsafe fn push_list(state: *mut lua_State, args: Args<'_>, from: usize, to: usiz
 /// Looks whether the script is to end. One that is killed gets an error at each further step, so that it
 /// cannot go on by catching it.
 unsafe extern "C-unwind" fn hook(state: *mut lua_State, _record: *mut ffi::lua_Debug) {
-    const EACH_STEP: c_int = ffi::LUA_MASKLINE | ffi::LUA_MASKCOUNT;
     // SAFETY: a hook may raise; nothing is owned.
+    unsafe { look(state) }
+}
+
+/// The same for what goes on for long without executing an instruction of Lua.
+///
+/// # Safety
+/// It may raise: nothing is owned.
+pub(super) unsafe fn look(state: *mut lua_State) {
+    const EACH_STEP: c_int = ffi::LUA_MASKLINE | ffi::LUA_MASKCOUNT;
+    // SAFETY: the caller's.
     unsafe {
         let shared = Shared::of(state);
         let Some(api) = shared.api else { return };
@@ -472,7 +488,7 @@ unsafe extern "C-unwind" fn hook(state: *mut lua_State, _record: *mut ffi::lua_D
         push_bytes(state, b"err");
         push_bytes(state, text);
         ffi::lua_rawset(state, -3);
-        ffi::lua_error(state)
+        ffi::lua_error(state);
     }
 }
 

@@ -10,6 +10,18 @@ use std::ptr;
 
 /// Most that the scripts of an interpreter may hold, bytes.
 pub(super) const BYTES_MAX: usize = 2 << 30;
+/// Bytes that scripts may leave behind before all that is unused is collected at once.
+const COLLECTED_AT_BYTES: usize = 256 << 20;
+
+/// From how many bytes on to collect, with so many in use after the last time.
+pub(super) fn collect_at(used: usize) -> usize {
+    if used <= COLLECTED_AT_BYTES {
+        COLLECTED_AT_BYTES
+    } else {
+        used + BYTES_MAX.saturating_sub(used) / 2
+    }
+}
+
 /// Lua's own unit of alignment.
 const ALIGN: usize = 8;
 
