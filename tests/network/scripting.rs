@@ -78,6 +78,17 @@ fn clients_of_the_same_turn_are_told_that_a_script_runs() {
     }
 }
 
+/// A function that is not Lua's own executes no instructions, by which it could be noticed how long it takes.
+#[test]
+fn a_script_that_reads_a_chunk_without_end_can_be_ended() {
+    let server = impatient();
+    let [mut author, mut witness] = [(); 2].map(|()| accepted(&server));
+    eval(&mut author, "return load(math.random)");
+    assert_eq!(wait_until_busy(&mut witness), BUSY);
+    witness.check("SCRIPT KILL", "+OK");
+    assert_killed(&mut author);
+}
+
 #[test]
 fn a_client_that_goes_meanwhile_leaves_no_input_to_another() {
     let server = impatient();
