@@ -9,13 +9,17 @@
 use super::host::{FlakyHost, ticks};
 use carnelian::base::hash::HashKey;
 use carnelian::base::rng::Rng;
+use carnelian::command::effects::Effects;
+use carnelian::command::persist::Conditions;
+use carnelian::command::replication::Replication;
 use carnelian::command::server::{Now, Server};
+use carnelian::command::spec::Flags;
 use carnelian::config::{Config, PrimaryAddress, ReplDisklessLoad};
 use carnelian::node::Node;
 use carnelian::persist::rdb::{SaveOptions, save};
 use carnelian::session::{Closing, Endpoint};
 use carnelian::store::Keyspace;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 const HANDSHAKE: &[u8] = b"+PONG\r\n+OK\r\n+OK\r\n";
@@ -47,17 +51,70 @@ impl Choices {
             bytes.extend_from_slice(FULL);
         }
         if self.0 & (2 | 16) == 2 {
-            let mut snapshot = Vec::new();
-            save(&keyspace(), &SaveOptions::default(), &mut snapshot).expect("memory");
-            bytes.extend_from_slice(format!("${}\r\n", snapshot.len()).as_bytes());
-            bytes.extend_from_slice(&snapshot);
+            EMPTY_SNAPSHOT.with(|snapshot| {
+                bytes.extend_from_slice(format!("${}\r\n", snapshot.len()).as_bytes());
+                bytes.extend_from_slice(snapshot);
+            });
         }
         bytes
     }
 }
 
+const NOW: Now = Now { unix_us: 1_700_000_000_000_000, mono_ns: 1_000_000_000_000 };
+
+/// Commands that leave nothing with the server, though they are not there for keys.
+const HARMLESS: &[&str] =
+    &["discard", "echo", "exec", "multi", "ping", "publish", "replconf", "select"];
+
+thread_local! {
+    /// A server for further inputs: making one takes longer than most of them.
+    static SERVER: RefCell<Option<Server>> = const { RefCell::new(None) };
+    static EMPTY_SNAPSHOT: Vec<u8> = {
+        let mut snapshot = Vec::new();
+        save(&keyspace(), &SaveOptions::default(), &mut snapshot).expect("memory");
+        snapshot
+    };
+}
+
 fn keyspace() -> Keyspace {
     Keyspace::new(4, HashKey::new(1, 2), Rng::seeded(3))
+}
+
+/// A server without keys or clients that follows nobody.
+fn server(choices: Choices) -> Server {
+    let mut server = SERVER.take().unwrap_or_else(|| {
+        let config =
+            Config { latency_tracking: false, proto_max_bulk_len: 1 << 20, ..Config::default() };
+        let host = Box::new(FlakyHost::new(Rc::new(Cell::new(false))));
+        Server::new(config, keyspace(), host, ticks, Rng::seeded(4), NOW)
+    });
+    server.config.repl_diskless_load = choices.diskless_load();
+    server.set_now(NOW);
+    server
+}
+
+/// Keeps the server for the next input, unless this one may have left something with it.
+fn keep(mut server: Server) {
+    let does_more = |flags: Flags| !flags.intersects(Flags::WRITE | Flags::READONLY);
+    let did_more = server.commands.iter().any(|(_, command)| {
+        command.stats.calls > 0
+            && does_more(command.command.spec.flags)
+            && !HARMLESS.contains(&command.command.spec.name)
+    });
+    if did_more || server.shutdown.is_some() || !server.persistence.libraries.is_empty() {
+        return;
+    }
+    server.follow_nobody();
+    if server.conditions != Conditions::default() {
+        return;
+    }
+    server.rng = Rng::seeded(4);
+    server.keyspace = keyspace();
+    server.effects = Effects::default();
+    server.replication = Replication::new(&mut Rng::seeded(5));
+    server.writable.clear();
+    server.doomed.clear();
+    SERVER.set(Some(server));
 }
 
 /// Checks one primary.
@@ -74,15 +131,8 @@ pub fn run(bytes: &[u8]) {
 /// What became of the data: offset, keys, and their names. `None` if the link was closed, after which it
 /// depends on what had come by then.
 fn follow(choices: Choices, sent: &[u8], at_once: usize) -> Option<(u64, Vec<Vec<u8>>)> {
-    let now = Now { unix_us: 1_700_000_000_000_000, mono_ns: 1_000_000_000_000 };
-    let config = Config {
-        latency_tracking: false,
-        repl_diskless_load: choices.diskless_load(),
-        proto_max_bulk_len: 1 << 20,
-        ..Config::default()
-    };
-    let host = Box::new(FlakyHost::new(Rc::new(Cell::new(false))));
-    let mut node = Node::new(Server::new(config, keyspace(), host, ticks, Rng::seeded(4), now));
+    let now = NOW;
+    let mut node = Node::new(server(choices));
     node.server.follow(PrimaryAddress { host: "127.0.0.1".into(), port: 1 });
     let dial = node.server.take_dial().expect("a connection is wanted");
     let end = Endpoint::Tcp(([127, 0, 0, 1], 1).into());
@@ -104,15 +154,21 @@ fn follow(choices: Choices, sent: &[u8], at_once: usize) -> Option<(u64, Vec<Vec
     }
     node.tick(now.later(2_000_000_000));
     serve(&mut node, now.later(2_000_000_000));
-    let session = node.server.sessions.get(link)?;
-    if session.closing != Closing::No {
-        return None;
-    }
-    let mut names: Vec<Vec<u8>> = (0..node.server.keyspace.len())
-        .flat_map(|db| node.server.keyspace.db(db).iter().map(|entry| entry.key().to_vec()))
-        .collect();
+    let session = node.server.sessions.get(link);
+    let is_followed = session.is_some_and(|session| session.closing == Closing::No);
+    let outcome = is_followed.then(|| (node.server.replication.history.offset(), names(&node)));
+    node.disconnected(link);
+    keep(node.server);
+    outcome
+}
+
+/// The names of all keys.
+fn names(node: &Node) -> Vec<Vec<u8>> {
+    let keyspace = &node.server.keyspace;
+    let entries = (0..keyspace.len()).flat_map(|db| keyspace.db(db).iter());
+    let mut names: Vec<Vec<u8>> = entries.map(|entry| entry.key().to_vec()).collect();
     names.sort();
-    Some((node.server.replication.history.offset(), names))
+    names
 }
 
 /// What the replica says goes nowhere.
