@@ -466,7 +466,7 @@ pub(super) fn run(handler: Handler, ctx: &mut Context<'_>) -> Outcome {
     ctx.server.record_removals_in_unit();
     let Server { effects, keyspace, .. } = ctx.server;
     let is_recorded = match std::mem::replace(&mut effects.form, outer) {
-        Form::IfChanged => keyspace.dirty != dirty,
+        Form::IfChanged => keyspace.dirty > dirty, // a snapshot sets it back
         Form::Always => true,
         Form::Said => false,
     };

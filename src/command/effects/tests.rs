@@ -35,6 +35,15 @@ fn what_changed_nothing_is_not_recorded() {
 }
 
 #[test]
+fn a_snapshot_changes_nothing() {
+    let mut bench = listening(Config::default());
+    check(&mut bench, "SET k v; SAVE; SET k w; BGSAVE", "SELECT 0|SET k v|SET k w");
+    check(&mut bench, "SET k v", "SET k v");
+    check(&mut bench, "SHUTDOWN SAVE", "");
+    assert!(bench.server.shutdown.is_some() && bench.server.keyspace.dirty == 0);
+}
+
+#[test]
 fn a_database_is_selected_when_it_changes() {
     let mut bench = listening(Config::default());
     check(
