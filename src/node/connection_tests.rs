@@ -4,6 +4,7 @@ use super::Node;
 use crate::command::server::Now;
 use crate::command::testing::Bench;
 use crate::config::{ClientMemory, Config};
+use crate::repl::Stage;
 use crate::session::{Closing, Endpoint};
 
 /// A node and the time.
@@ -266,4 +267,26 @@ fn strangers_stay_for_a_minute() {
     assert_eq!(world.closing(known), Closing::No);
     world.pass(60_000);
     assert_eq!(world.closing(known), Closing::Now);
+}
+
+#[test]
+fn a_primary_refuses_writes_as_soon_as_its_replica_is_silent_for_too_long() {
+    let config = Config { min_replicas_to_write: 1, min_replicas_max_lag: 1, ..Config::default() };
+    let mut world = World::with(config);
+    let (client, replica) = (world.connect(1), world.connect(2));
+    assert_eq!(world.send(replica, "PSYNC ? -1"), "");
+    let own = world.node.server.replication.replicas.get_mut(replica).expect("it follows");
+    own.stage = Stage::Online;
+    for _ in 0..3 {
+        world.send(replica, "REPLCONF ACK 0");
+        world.pass(1499);
+        assert_eq!(world.send(client, "SET k v"), "+OK|");
+    }
+    // Nothing else is due by then.
+    assert_eq!(world.node.tick(world.now), 1);
+    world.pass(1);
+    let refusal = "-NOREPLICAS Not enough good replicas to write.|";
+    assert_eq!(world.send(client, "SET k v"), refusal);
+    world.send(replica, "REPLCONF ACK 0");
+    assert_eq!(world.send(client, "SET k v"), "+OK|");
 }

@@ -47,6 +47,9 @@ impl Node {
         if self.server.persistence.loading.is_some() {
             self.server.look_after_loading();
         }
+        if now_ms >= self.server.replication.judged_until_ms {
+            self.server.judge_replicas();
+        }
         let relay_ms = self.server.relay();
         if self.server.replication.is_spilling() {
             self.server.look_after_spill();
@@ -71,6 +74,7 @@ impl Node {
             return 0;
         }
         wait_ms = wait_ms.min(relay_ms);
+        wait_ms = wait_ms.min(self.server.replication.judged_until_ms - now_ms);
         if self.server.config.activedefrag {
             wait_ms = wait_ms.min(self.server.defragment());
         }

@@ -498,9 +498,11 @@ impl Link {
         Ok(None)
     }
 
-    /// The primary is there. That it wants a password is no error yet.
+    /// The primary is there. That it wants a password is no error yet; and if it cannot write to its disk, its
+    /// data had better be somewhere else too.
     fn pong(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let tolerated: [&[u8]; 4] = [b"+", b"-NOAUTH", b"-NOPERM", b"-ERR operation not permitted"];
+        let tolerated: [&[u8]; 5] =
+            [b"+", b"-NOAUTH", b"-NOPERM", b"-ERR operation not permitted", b"-MISCONF"];
         if !tolerated.iter().any(|start| line.starts_with(start)) {
             return Err(Failure::Ping(line.to_vec()));
         }

@@ -6,6 +6,9 @@
 
 use bitflags::bitflags;
 
+/// By how much a replica's confirmation may be late before the replica counts as silent, milliseconds.
+const LATE_MS: u64 = 500;
+
 bitflags! {
     /// What a replica has said that it understands.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,8 +93,8 @@ pub struct Replica {
     pub acknowledged: u64,
     /// See `acknowledged`.
     pub on_disk: u64,
-    /// When it confirmed last, Unix seconds; 0 if it never has.
-    pub acknowledged_at_s: i64,
+    /// When it confirmed last, milliseconds of the rising clock; 0 if it never has.
+    pub acknowledged_at_ms: u64,
     /// Whether it counts as online only once it has confirmed what was sent: it was sent a snapshot whose end it
     /// has to find by itself.
     pub starts_with_ack: bool,
@@ -110,7 +113,7 @@ impl Replica {
             next: None,
             acknowledged: 0,
             on_disk: 0,
-            acknowledged_at_s: 0,
+            acknowledged_at_ms: 0,
             starts_with_ack: false,
         }
     }
@@ -132,8 +135,14 @@ impl Replica {
     }
 
     /// Seconds since it last confirmed.
-    pub const fn lag_s(&self, now_s: i64) -> i64 {
-        now_s - self.acknowledged_at_s
+    pub const fn lag_s(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.acknowledged_at_ms) / 1000
+    }
+
+    /// Until when it counts as one that has confirmed something within the last `lag_s` seconds, milliseconds
+    /// of the rising clock. Replicas confirm each second, and may be half a second late.
+    pub fn good_until_ms(&self, lag_s: u64) -> u64 {
+        self.acknowledged_at_ms.saturating_add(lag_s.saturating_mul(1000)).saturating_add(LATE_MS)
     }
 }
 
@@ -200,9 +209,12 @@ impl Replicas {
         self.online().filter(|replica| replica.on_disk >= offset).count()
     }
 
-    /// How many have confirmed something within the last `lag_s` seconds.
-    pub fn good(&self, now_s: i64, lag_s: i64) -> usize {
-        self.online().filter(|replica| replica.lag_s(now_s) <= lag_s).count()
+    /// How many have confirmed something within the last `lag_s` seconds, and when one of them will not have,
+    /// milliseconds of the rising clock.
+    pub fn good(&self, now_ms: u64, lag_s: u64) -> (usize, u64) {
+        let ends = self.online().map(|replica| replica.good_until_ms(lag_s));
+        ends.filter(|&until_ms| now_ms < until_ms)
+            .fold((0, u64::MAX), |(count, first_ms), until_ms| (count + 1, first_ms.min(until_ms)))
     }
 
     fn online(&self) -> impl Iterator<Item = &Replica> {
@@ -214,11 +226,11 @@ impl Replicas {
 mod tests {
     use super::*;
 
-    fn replica(place: usize, next: Option<u64>, acknowledged: u64, at_s: i64) -> Replica {
+    fn replica(place: usize, next: Option<u64>, acknowledged: u64, at_s: u64) -> Replica {
         let mut replica = Replica::new(place, Announcement::default());
         replica.stage = if next.is_some() { Stage::Online } else { Stage::WaitsForStart };
-        (replica.next, replica.acknowledged, replica.acknowledged_at_s) =
-            (next, acknowledged, at_s);
+        (replica.next, replica.acknowledged, replica.acknowledged_at_ms) =
+            (next, acknowledged, at_s * 1000);
         replica
     }
 
@@ -231,7 +243,10 @@ mod tests {
         replicas.add(replica(2, None, 0, 0));
         assert_eq!((replicas.len(), replicas.needed()), (3, Some(70)));
         assert_eq!((replicas.acknowledged(60), replicas.acknowledged(61)), (2, 1));
-        assert_eq!((replicas.good(12, 2), replicas.good(12, 7), replicas.good(13, 2)), (1, 2, 0));
+        assert_eq!(replicas.good(12_000, 2), (1, 12_500));
+        assert_eq!(replicas.good(12_499, 7), (2, 12_500));
+        assert_eq!(replicas.good(12_500, 2), (0, u64::MAX));
+        assert_eq!((replicas.list[0].lag_s(12_999), replicas.list[0].lag_s(13_000)), (2, 3));
         assert_eq!(replicas.remove(9).map(|gone| gone.acknowledged), Some(60));
         assert_eq!((replicas.needed(), replicas.remove(9).is_none()), (Some(100), true));
     }

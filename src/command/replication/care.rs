@@ -19,9 +19,6 @@ impl Server {
         if self.replication.failover.is_waiting() {
             self.advance_failover();
         }
-        if self.config.min_replicas_to_write > 0 {
-            self.judge_replicas(); // a second later would be as much too late as `min-replicas-max-lag 1` allows
-        }
         if now_ms < self.replication.cared_at_ms.saturating_add(SECOND_MS) {
             return;
         }
@@ -66,7 +63,8 @@ impl Server {
     }
 
     fn close_the_silent(&mut self) {
-        let now_s = self.now.unix_s();
+        let now = self.now;
+        let now_s = now.unix_s();
         let timeout_s = i64::from(self.config.repl_timeout);
         // Who has taken all there was waits for a slower one, perhaps.
         for place in self.replication.transfers.up_to_date() {
@@ -76,7 +74,10 @@ impl Server {
         }
         let transfers = &self.replication.transfers;
         let why = |replica: &Replica| match replica.stage {
-            Stage::Online => (replica.lag_s(now_s) > timeout_s).then_some("streaming sync"),
+            Stage::Online => {
+                let lag_s = replica.lag_s(now.mono_ms());
+                (lag_s > u64::from(self.config.repl_timeout)).then_some("streaming sync")
+            }
             Stage::Receives => (now_s - replica.took_at_s > timeout_s).then_some("full sync"),
             Stage::WaitsForEnd if transfers.serves(replica.place) => {
                 (now_s - replica.took_at_s > timeout_s).then_some("full sync")

@@ -119,7 +119,7 @@ impl Server {
             tracing::warn!(
                 "Lagging replica {name} reported offset {} behind master, lag={}, state={}.",
                 offset - replica.acknowledged,
-                replica.lag_s(self.now.unix_s()),
+                replica.lag_s(self.now.mono_ms()),
                 replica.stage.name()
             );
         }
@@ -130,8 +130,13 @@ impl Server {
 
     /// How many replicas have said something lately.
     pub fn good_replicas(&self) -> usize {
-        let lag_s = i64::from(self.config.min_replicas_max_lag);
-        self.replication.replicas.good(self.now.unix_s(), lag_s)
+        self.judged_replicas().0
+    }
+
+    /// As [`Server::good_replicas`], and when there will be fewer, milliseconds of the rising clock.
+    fn judged_replicas(&self) -> (usize, u64) {
+        let lag_s = u64::from(self.config.min_replicas_max_lag);
+        self.replication.replicas.good(self.now.mono_ms(), lag_s)
     }
 
     /// Notes whether there are as many good replicas as it takes to change data.
@@ -140,7 +145,9 @@ impl Server {
         let wanted = num::usize_of_u32(config.min_replicas_to_write);
         let is_judged =
             wanted > 0 && config.min_replicas_max_lag > 0 && self.replication.role.is_primary();
-        let are_few = is_judged && self.good_replicas() < wanted;
+        let (good, until_ms) = if is_judged { self.judged_replicas() } else { (0, u64::MAX) };
+        let are_few = is_judged && good < wanted;
+        self.replication.judged_until_ms = until_ms;
         self.conditions.set(Conditions::FEW_REPLICAS, are_few);
     }
 }

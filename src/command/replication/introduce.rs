@@ -128,11 +128,11 @@ enum Begins {
 
 impl Server {
     fn acknowledged(&mut self, place: usize, offset: u64, on_disk: Option<u64>) -> Begins {
-        let now_s = self.now.unix_s();
+        let now_ms = self.now.mono_ms();
         let Some(replica) = self.replication.replicas.get_mut(place) else { return Begins::Before };
         replica.acknowledged = replica.acknowledged.max(offset);
         replica.on_disk = replica.on_disk.max(on_disk.unwrap_or(0));
-        replica.acknowledged_at_s = now_s;
+        replica.acknowledged_at_ms = now_ms;
         let begins = replica.starts_with_ack && replica.stage == Stage::Online;
         if begins {
             replica.starts_with_ack = false;

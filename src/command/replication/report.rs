@@ -71,7 +71,7 @@ pub(in crate::command) fn section(report: &mut Report<'_>) {
         let Some(session) = server.sessions.get(replica.place) else { continue };
         let address = address(session, &replica.announced.address);
         let is_online = replica.is_online();
-        let lag_s = if is_online { replica.lag_s(server.now.unix_s()) } else { 0 };
+        let lag_s = if is_online { replica.lag_s(server.now.mono_ms()) } else { 0 };
         report.field(
             &format!("slave{nth}"),
             format_args!(

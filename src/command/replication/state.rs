@@ -82,6 +82,9 @@ pub struct Replication {
     pub transfers: Transfers,
     /// Whether there is something to be done at the end of the turn.
     pub has_news: bool,
+    /// Until when it is certain how many replicas have confirmed something lately, milliseconds of the rising
+    /// clock.
+    pub judged_until_ms: u64,
     /// Whether replicas are to be asked how far they are.
     pub asks: bool,
     /// Since when there is no replica, milliseconds of the rising clock.
@@ -114,6 +117,7 @@ impl Replication {
             replicas: Replicas::default(),
             transfers: Transfers::default(),
             has_news: false,
+            judged_until_ms: u64::MAX,
             asks: false,
             alone_since_ms: 0,
             cared_at_ms: 0,

@@ -163,7 +163,7 @@ fn goes_on(ctx: &mut Context<'_>, id: &[u8], from: u64) -> bool {
     let mut replica = Replica::new(ctx.session.index, announced(ctx.session));
     replica.stage = Stage::Online;
     replica.next = Some(from);
-    replica.acknowledged_at_s = ctx.server.now.unix_s();
+    replica.acknowledged_at_ms = ctx.server.now.mono_ms();
     if replica.announced.capabilities.contains(Capabilities::PSYNC2) {
         let line = format!("CONTINUE {}", replication.history.id());
         ctx.session.output.simple(&line);

@@ -402,10 +402,10 @@ impl Server {
             return;
         }
         let source = transfers.remove(place);
-        let now_s = self.now.unix_s();
+        let now_ms = self.now.mono_ms();
         let Some(replica) = self.replication.replicas.get_mut(place) else { return };
         replica.stage = Stage::Online;
-        replica.acknowledged_at_s = now_s;
+        replica.acknowledged_at_ms = now_ms;
         // It looks for a mark at the end of what it reads: what follows must not come in the same read.
         replica.starts_with_ack = matches!(source, Some(Source::Relay(_)));
         if replica.announced.capabilities.contains(Capabilities::SNAPSHOT_ONLY) {

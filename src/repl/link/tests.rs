@@ -133,9 +133,16 @@ fn a_primary_without_psync_is_asked_with_sync() {
 }
 
 #[test]
+fn a_primary_that_cannot_write_to_its_disk_is_followed() {
+    let introduced = "; REPLCONF listening-port 0 ; REPLCONF capa eof capa psync2";
+    let steps = [("-MISCONF Errors writing to the AOF file\r\n", introduced)];
+    check(Introduction::default(), &steps);
+}
+
+#[test]
 fn a_primary_that_says_something_else_is_left() {
     let asked = "+PONG\r\n+OK\r\n+OK\r\n";
-    refused("-MISCONF no\r\n", "Error reply to PING from master: '-MISCONF no'");
+    refused("-BUSY no\r\n", "Error reply to PING from master: '-BUSY no'");
     refused("x\x07\r\n", "Error reply to PING from master: 'x\\x07'");
     refused(
         &format!("{asked}-LOADING wait\r\n"),
