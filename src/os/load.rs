@@ -3,10 +3,10 @@
 //! With `appendonly`, the append-only file has the data; where there is none yet, the snapshot has, and
 //! the append-only file begins with what it holds. Otherwise the snapshot has them.
 
-mod append_only;
-
 use super::aof::AppendLog;
+use super::aof::load as append_only;
 use super::crash::AlternateStack;
+use super::new_file::{NewFile, Sync};
 use super::signal::{self, Phase};
 use super::{clock, memory, reactor};
 use crate::base::num;
@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Data, and the append-only file that goes on from them.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Load {
         waker: Arc<Waker>,
     ) -> Result<Self, String> {
         if config.appendonly {
-            append_only::find(config, &mut log)?;
+            append_only::find(&mut log)?;
         }
         let snapshot = match log.manifest().is_empty() {
             true => find_snapshot(config.dbfilename.as_path())?,
@@ -68,7 +68,7 @@ impl Load {
         };
         let total_bytes = match &snapshot {
             Some(snapshot) => snapshot.bytes,
-            None => append_only::total_bytes(config, &log),
+            None => append_only::total_bytes(&log),
         };
         let progress = Arc::new(Progress::new());
         let (shared, config) = (Arc::clone(&progress), config.clone());
@@ -119,14 +119,8 @@ fn find_snapshot(path: &Path) -> Result<Option<Snapshot>, String> {
     match opened {
         Ok((bytes, file)) => Ok(Some(Snapshot { file, bytes })),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(path, &error)),
+        Err(error) => Err(append_only::unreadable(path, &error)),
     }
-}
-
-/// What an operator is told of a file that cannot be opened.
-fn unreadable(path: &Path, error: &io::Error) -> String {
-    let reason = super::errno::text(error);
-    format!("Fatal error loading the DB: can't open {} for reading: {reason}", path.display())
 }
 
 /// Loads, and opens the append-only file.
@@ -139,13 +133,13 @@ fn load(
 ) -> Result<Outcome, String> {
     keyspace.set_now(num::i64_clamped(clock::unix_ms()));
     let is_empty = snapshot.is_none() && log.manifest().is_empty();
-    let mut loaded = match snapshot {
+    let loaded = match snapshot {
         Some(snapshot) => load_snapshot(snapshot, config, keyspace, progress)?,
-        None => append_only::load(config, &mut log, keyspace, progress)?,
+        None => append_only::load(config, &mut log, keyspace, progress, reactor::now())?,
     };
     if config.appendonly {
         let now = reactor::now();
-        log.open_at_start(|path| append_only::write_base(config, &mut loaded, path), config)?;
+        log.open_at_start(|path| write_base(config, &loaded, path), config)?;
         let _nothing_given = log.poll(now);
     }
     if !is_empty {
@@ -161,7 +155,7 @@ fn load_snapshot(
     progress: &Progress,
 ) -> Result<Loaded, String> {
     let started = Instant::now();
-    let mut options = persist::load_options(config, &keyspace, snapshot.bytes, &pause);
+    let mut options = persist::load_options(config, &keyspace, snapshot.bytes, &append_only::pause);
     if config.replicaof.is_some() {
         options.expired = Expired::Keep; // the primary says what is gone
     } else {
@@ -181,7 +175,19 @@ fn load_snapshot(
 /// # Errors
 /// What is wrong with it: a sentence for the log.
 pub fn again(config: &Config, log: &mut AppendLog, keyspace: Keyspace) -> Result<Loaded, String> {
-    append_only::load(config, log, keyspace, &Progress::new())
+    append_only::load(config, log, keyspace, &Progress::new(), reactor::now())
+}
+
+/// Writes a base of the append-only file from data that were loaded from somewhere else.
+///
+/// # Errors
+/// The system's.
+fn write_base(config: &Config, loaded: &Loaded, path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = format!("temp-{}-{name}", std::process::id());
+    let mut file = NewFile::create(path, &temporary, Sync::AtEnd)?;
+    append_only::write_base(config, loaded, &mut file)?;
+    file.commit()
 }
 
 /// What an operator is told of a snapshot that cannot be loaded.
@@ -196,9 +202,4 @@ fn corrupt(path: &Path, error: &LoadError) -> String {
         "Fatal error loading the DB from {path}: {error}. Nothing was changed. What is readable of it \
          says: carnelian-check-rdb {path}"
     )
-}
-
-/// Waits as a test asked for, microseconds.
-fn pause(micros: u64) {
-    thread::sleep(Duration::from_micros(micros));
 }

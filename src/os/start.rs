@@ -1,6 +1,6 @@
 //! From the command line to the event loop and back.
 
-use super::aof::{AppendLog, RealDisk};
+use super::aof::{AppendLog, RealDisk, Thread};
 use super::crash::{self, CrashLog};
 use super::daemon::{self, Farewell, PidFile};
 use super::host::{self, Machine, Parts};
@@ -287,7 +287,9 @@ fn build(
     let notified = Arc::clone(&waker);
     // The reactor would find out by itself, a little later.
     let notify = Box::new(move || drop(notified.wake()));
-    let append_log = AppendLog::new(RealDisk, config, notify)?;
+    let disk = Arc::new(RealDisk);
+    let helper = Thread::start(Arc::clone(&disk), notify)?;
+    let append_log = AppendLog::new(disk, helper, config);
     let load = Load::begin(config, keyspace(), append_log, Arc::clone(&waker));
     let load = load.map_err(|reason| refused(&reason))?;
     let (progress, total_bytes) = (load.progress(), load.total_bytes());

@@ -1,8 +1,9 @@
 //! The system calls of the append-only file, behind a trait, so that tests can make each of them fail.
 
+use super::helper::{Helper, Thread};
 use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -16,9 +17,11 @@ pub enum Open {
 }
 
 /// A disk.
-pub trait Disk: Debug + Send + Sync + 'static {
+pub trait Disk: Debug + 'static {
     /// A file that is appended to.
-    type File: Debug + Send + Sync + 'static;
+    type File: Debug + 'static;
+    /// Who waits for it.
+    type Helper: Helper<Self::File>;
 
     /// Makes a folder; one that is there stays.
     ///
@@ -60,6 +63,11 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// # Errors
     /// As the system gives them.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// The content of a file, piece by piece, and its size.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    fn reader(&self, path: &Path) -> io::Result<(Box<dyn Read>, u64)>;
     /// Gives a file another name.
     ///
     /// # Errors
@@ -83,6 +91,7 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     type File = File;
+    type Helper = Thread<Self>;
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         match DirBuilder::new().mode(0o755).create(path) {
@@ -121,6 +130,12 @@ impl Disk for RealDisk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
+    }
+
+    fn reader(&self, path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        Ok((Box::new(file), len))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

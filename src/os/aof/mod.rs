@@ -3,6 +3,7 @@
 
 mod disk;
 mod helper;
+pub mod load;
 mod port;
 mod rewrite;
 #[cfg(test)]
@@ -10,7 +11,7 @@ mod tests;
 mod upgrade;
 
 pub use disk::{Disk, Open, RealDisk};
-pub use helper::Notify;
+pub use helper::{Helper, Notify, Synced, Thread};
 pub use rewrite::Ending;
 
 use super::clock;
@@ -26,7 +27,6 @@ use crate::persist::aof::manifest::{
 };
 use crate::persist::aof::rewrite::write_timestamp;
 use disk::{uninterrupted, write_through};
-use helper::Helper;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -124,11 +124,13 @@ impl Settings {
 #[derive(Debug)]
 pub struct AppendLog<D: Disk = RealDisk> {
     disk: Arc<D>,
-    helper: Helper<D>,
+    helper: D::Helper,
     settings: Settings,
     mode: Mode,
     manifest: Manifest,
     file: Option<Arc<D::File>>,
+    /// The one before, until it is on disk.
+    older: Option<Arc<D::File>>,
     log: Log,
     /// What could not be written yet.
     pending: Vec<u8>,
@@ -150,22 +152,18 @@ fn shown(name: &[u8]) -> String {
 }
 
 impl<D: Disk> AppendLog<D> {
-    /// Logs nothing yet, whatever `appendonly` says. `notify` is called on another thread when there is
-    /// something for [`AppendLog::poll`].
-    ///
-    /// # Errors
-    /// The helper thread cannot be started.
-    pub fn new(disk: D, config: &Config, notify: Notify) -> io::Result<Self> {
-        let disk = Arc::new(disk);
+    /// Logs nothing yet, whatever `appendonly` says.
+    pub fn new(disk: Arc<D>, helper: D::Helper, config: &Config) -> Self {
         let settings = Settings::of(config);
-        Ok(Self {
-            helper: Helper::start(Arc::clone(&disk), notify)?,
+        Self {
+            helper,
             disk,
             log: Log::new(settings.policy, 0),
             settings,
             mode: Mode::Off,
             manifest: Manifest::default(),
             file: None,
+            older: None,
             pending: Vec::new(),
             replaced: 0,
             child: Child::None,
@@ -173,7 +171,7 @@ impl<D: Disk> AppendLog<D> {
             write_delay_us: 0,
             delays: Vec::new(),
             growth: Growth::default(),
-        })
+        }
     }
 
     /// Whether changes are logged.
@@ -300,11 +298,18 @@ impl<D: Disk> AppendLog<D> {
         self.log.commit()
     }
 
-    fn sync_ended(&mut self, now_ms: u64, ended: helper::Synced) {
+    fn sync_ended(&mut self, now_ms: u64, ended: Synced) {
         if let Err(reason) = &ended.result {
             tracing::warn!("Fail to fsync the AOF file: {reason}");
         }
         self.log.sync_ended(now_ms, ended.written, ended.result);
+        self.let_go_of_older();
+    }
+
+    fn let_go_of_older(&mut self) {
+        if self.log.synced() >= self.log.file_start() {
+            self.older = None;
+        }
     }
 
     fn sync(&mut self, now_ms: u64) {
@@ -497,6 +502,11 @@ impl<D: Disk> AppendLog<D> {
     /// Brings everything to disk now, as far as the disk lets it: before the server ends, and before
     /// the files are read again.
     pub fn flush(&mut self, now: Now) {
+        if let Some(older) = &self.older {
+            let result = uninterrupted(|| self.disk.sync(older));
+            let result = result.map_err(|error| errno::text(&error));
+            self.sync_ended(now.mono_ms(), Synced { written: self.log.file_start(), result });
+        }
         let _held = self.poll(now);
         let Some(file) = &self.file else { return };
         if let Err(error) = uninterrupted(|| self.disk.sync(file)) {
@@ -506,6 +516,7 @@ impl<D: Disk> AppendLog<D> {
 
     fn close(&mut self) {
         self.file = None;
+        self.older = None;
         self.pending = Vec::new();
         self.replaced = 0;
         let position = self.log.given();

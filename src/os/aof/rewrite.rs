@@ -5,6 +5,7 @@
 //! logs before; whenever the power fails, one of the two manifests is there, and either gives all data.
 
 use super::disk::Open;
+use super::helper::Helper;
 use super::{AppendLog, Disk, Mode, PersistError, logged, shown};
 use crate::command::server::Now;
 use crate::os::{clock, errno};
@@ -123,6 +124,7 @@ impl<D: Disk> AppendLog<D> {
         if let Some(old) = self.file.replace(Arc::new(file))
             && self.log.synced() < self.log.written()
         {
+            self.older = Some(Arc::clone(&old));
             self.helper.sync(old, self.log.written());
             self.log.sync_started(now.mono_ms());
         }
@@ -160,6 +162,7 @@ impl<D: Disk> AppendLog<D> {
             Some(reason) => self.log.rewrite_in_doubt(now.mono_ms(), reason),
             None => self.log.rewrite_finished(),
         }
+        self.let_go_of_older();
         if let Some(file) = file {
             self.file = Some(Arc::new(file));
             self.pending.drain(..self.replaced);

@@ -5,7 +5,7 @@
 //! number, each once, and no number that was acknowledged may be missing.
 
 use super::disk::{Disk, Open};
-use super::{AppendLog, Child, Ending, Mode, Notify};
+use super::{AppendLog, Child, Ending, Mode, Notify, Thread};
 use crate::base::num;
 use crate::base::rng::Rng;
 use crate::command::server::Now;
@@ -14,7 +14,7 @@ use crate::persist::aof::log::Commit;
 use crate::persist::aof::manifest::{BaseFormat, Manifest};
 use crate::persist::aof::read::{Fault, Item, Reader};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -110,8 +110,16 @@ impl MemoryDisk {
     }
 }
 
+/// A log on the disk that is not open yet.
+fn opened(disk: &MemoryDisk, config: &Config, notify: Notify) -> AppendLog<MemoryDisk> {
+    let disk = Arc::new(disk.clone());
+    let helper = Thread::start(Arc::clone(&disk), notify).expect("a thread");
+    AppendLog::new(disk, helper, config)
+}
+
 impl Disk for MemoryDisk {
     type File = usize;
+    type Helper = Thread<Self>;
 
     fn create_folder(&self, _path: &Path) -> io::Result<()> {
         self.call().1
@@ -190,6 +198,12 @@ impl Disk for MemoryDisk {
         self.content(path, Crash::Kill).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn reader(&self, path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
+        let data = self.read(path)?;
+        let len = num::u64_of(data.len());
+        Ok((Box::new(Cursor::new(data)), len))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let (mut state, result) = self.call();
         result?;
@@ -239,7 +253,7 @@ impl Scene {
         let disk = MemoryDisk::default();
         let notify: Notify = Box::new(|| {});
         let config = config(policy);
-        let log = AppendLog::new(disk.clone(), &config, notify).expect("a thread");
+        let log = opened(&disk, &config, notify);
         let now = Now { unix_us: 1_000_000_000, mono_ns: 10_000_000_000 };
         let mut scene =
             Self { disk, log, policy, now, added: 0, acknowledged: 0, is_rewriting: false };
@@ -558,7 +572,7 @@ fn the_newest_log_is_continued_after_a_restart() {
     scene.log.flush(scene.now);
     let config = config(AppendFsync::Always);
     let notify: Notify = Box::new(|| {});
-    scene.log = AppendLog::new(scene.disk.clone(), &config, notify).expect("a thread");
+    scene.log = opened(&scene.disk, &config, notify);
     scene.log.read_manifest().expect("a good manifest");
     let never = |_: &Path| panic!("there is a base");
     scene.log.open_at_start(never, &config).expect("nothing fails");
@@ -574,7 +588,7 @@ fn started_on(files: &[(&str, &[u8])]) -> Scene {
         scene.disk.put(&scene.log.settings.path(name.as_bytes()), data.to_vec());
     }
     let config = config(AppendFsync::Always);
-    scene.log = AppendLog::new(scene.disk.clone(), &config, Box::new(|| {})).expect("a thread");
+    scene.log = opened(&scene.disk, &config, Box::new(|| {}));
     scene.log.read_manifest().expect("there is none");
     let disk = scene.disk.clone();
     let base = |path: &Path| {

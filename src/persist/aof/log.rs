@@ -5,6 +5,9 @@
 //! is in the kernel, and with `always` on disk. The file always consists of whole commits, but for one
 //! that could not be written in full and whose rest is still held: it goes on where the file ends.
 //!
+//! A new file is written only when all of the one before is on disk (but with `appendfsync no`, which promises
+//! nothing): else a loss of power could leave the new one and tear the end off the old one.
+//!
 //! A write that fails is repeated until it succeeds; meanwhile clients may not change data. If it keeps
 //! failing and not for want of space, a rewrite replaces the file. After an fsync that failed nobody knows what is on disk, and a later one that succeeds says nothing about it
 //! (the kernel reports an error once and forgets the pages). So the log is then suspect until a rewrite
@@ -209,10 +212,21 @@ impl Log {
         self.outstanding.is_some()
     }
 
+    /// Whether the file is not written to, since a part of the one before is not on disk.
+    fn waits_for_older(&self) -> bool {
+        self.synced < self.file_start && self.policy != AppendFsync::No
+    }
+
+    /// Position of the first byte of the file that is written.
+    pub const fn file_start(&self) -> u64 {
+        self.file_start
+    }
+
     /// Whether to write what is held now.
     pub fn is_write_due(&self, now_ms: u64) -> bool {
         self.written < self.given
             && !self.is_being_replaced
+            && !self.waits_for_older()
             && match &self.health {
                 Health::Failing { retry_at_ms, .. } => now_ms >= *retry_at_ms,
                 Health::Good | Health::Suspect { .. } => true,
@@ -597,6 +611,7 @@ mod tests {
     fn a_failed_sync_is_healed_by_a_rewrite_that_began_later() {
         let mut log = log(AppendFsync::Always);
         write(&mut log, 1000, 10);
+        log.synced_here(1000, Ok(()));
         log.rewrite_began();
         log.file_changed();
         write(&mut log, 1500, 5);
@@ -610,10 +625,12 @@ mod tests {
         assert!(!log.is_heal_due(2999) && log.is_heal_due(3000));
         log.rewrite_began();
         log.file_changed();
-        write(&mut log, 3000, 3);
-        assert_eq!(log.sync_due(3000), SyncDue::No);
+        log.give(3);
+        assert!(!log.is_write_due(3000) && log.sync_due(3000) == SyncDue::No);
         log.rewrite_finished();
         assert_eq!((log.error(), log.synced(), log.commit()), (None, 15, Commit::Held));
+        assert!(log.is_write_due(3000));
+        assert_eq!(log.wrote(3000, Written::All), Report::Nothing);
         assert_eq!(log.sync_due(3000), SyncDue::Here);
         log.synced_here(3000, Ok(()));
         assert_eq!((log.commit(), log.synced()), (Commit::Done, 18));
@@ -640,10 +657,26 @@ mod tests {
         log.rewrite_began();
         log.sync_started(1000);
         log.file_changed();
-        write(&mut log, 1100, 5);
+        log.give(5);
         log.sync_ended(1200, 10, io_error());
-        assert!(log.error().is_some());
+        assert!(log.error().is_some() && !log.is_write_due(1200));
         log.rewrite_finished();
         assert_eq!((log.error(), log.synced()), (None, 10));
+        assert!(log.is_write_due(1200));
+    }
+
+    #[test]
+    fn a_new_file_waits_until_the_one_before_is_on_disk() {
+        for (policy, waits) in [(AppendFsync::Everysec, true), (AppendFsync::No, false)] {
+            let mut log = log(policy);
+            write(&mut log, 1000, 10);
+            log.rewrite_began();
+            log.sync_started(1000);
+            log.file_changed();
+            log.give(5);
+            assert_eq!((log.is_write_due(1100), log.commit()), (!waits, Commit::Held));
+            log.sync_ended(1200, 10, Ok(()));
+            assert!(log.is_write_due(1200));
+        }
     }
 }

@@ -1,13 +1,11 @@
 //! Loading the append-only file: its base, then the logs behind it.
 
-use super::{pause, unreadable};
+use super::{AppendLog, Disk, Open};
 use crate::base::num;
 use crate::command::persist::{self, Loaded};
 use crate::command::replay::{ReplayError, Replayer};
+use crate::command::server::Now;
 use crate::config::Config;
-use crate::os::aof::AppendLog;
-use crate::os::new_file::{NewFile, Sync};
-use crate::os::reactor;
 use crate::persist::Progress;
 use crate::persist::aof::manifest::{BaseFormat, Part};
 use crate::persist::aof::read::Reader;
@@ -16,13 +14,10 @@ use crate::persist::aof::replay::{judge, replay};
 use crate::persist::aof::rewrite::{RewriteOptions, base_format, rewrite};
 use crate::persist::rdb::{self, SaveOptions};
 use crate::store::Keyspace;
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::io::{self, Cursor, Read, Write};
+use std::path::Path;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How a snapshot begins.
 const SNAPSHOT_SIGNATURE: &[u8] = b"REDIS";
@@ -33,50 +28,63 @@ const VALKEY_SIGNATURE: &[u8] = b"VALKEY";
 ///
 /// # Errors
 /// What is wrong with it: a sentence for the log.
-pub(super) fn find(config: &Config, log: &mut AppendLog) -> Result<(), String> {
+pub fn find<D: Disk>(log: &mut AppendLog<D>) -> Result<(), String> {
     log.read_manifest()
         .and_then(|()| log.upgrade())
         .map_err(|_| "Fatal error loading the DB, check server logs. Exiting.".to_owned())?;
     for part in log.manifest().live() {
-        let path = path_of(config, part);
-        fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
+        let path = log.settings.path(&part.name);
+        log.disk.len(&path).map_err(|error| unreadable(&path, &error))?;
     }
     Ok(())
 }
 
-fn path_of(config: &Config, part: &Part) -> PathBuf {
-    config.appenddirname.as_path().join(OsStr::from_bytes(&part.name))
+/// What an operator is told of a file that cannot be opened.
+pub(in crate::os) fn unreadable(path: &Path, error: &io::Error) -> String {
+    let reason = crate::os::errno::text(error);
+    format!("Fatal error loading the DB: can't open {} for reading: {reason}", path.display())
+}
+
+/// Waits as a test asked for, microseconds.
+pub(in crate::os) fn pause(micros: u64) {
+    thread::sleep(Duration::from_micros(micros));
 }
 
 /// Bytes of all files there are to load.
-pub(super) fn total_bytes(config: &Config, log: &AppendLog) -> u64 {
-    let len = |part| fs::metadata(path_of(config, part)).map_or(0, |metadata| metadata.len());
-    log.manifest().live().map(len).sum()
+pub fn total_bytes<D: Disk>(log: &AppendLog<D>) -> u64 {
+    log.manifest().live().map(|part| bytes_of(log, part)).sum()
+}
+
+fn bytes_of<D: Disk>(log: &AppendLog<D>, part: &Part) -> u64 {
+    log.disk.len(&log.settings.path(&part.name)).unwrap_or(0)
 }
 
 /// Loads all files.
 ///
 /// # Errors
 /// What is wrong with one of them: a sentence for the log.
-pub(super) fn load(
+pub fn load<D: Disk>(
     config: &Config,
-    log: &mut AppendLog,
+    log: &mut AppendLog<D>,
     keyspace: Keyspace,
     progress: &Progress,
+    now: Now,
 ) -> Result<Loaded, String> {
     let started = Instant::now();
     let manifest = log.manifest();
     let parts: Vec<&Part> = manifest.live().collect();
-    let mut loader = Loader::new(config, keyspace, progress)?;
+    let replayer = Replayer::new(config, keyspace, now).map_err(str::to_owned)?;
+    let disk = &*log.disk;
+    let mut loader = Loader { disk, config, progress, replayer, keys: 0, expired: 0 };
     let bases = usize::from(manifest.base().is_some());
+    // Nothing is written to a log before the one in front of it is on disk: if the end of that is missing, the
+    // last one is empty.
+    let last = parts.iter().rposition(|part| bytes_of(log, part) > 0).unwrap_or(0);
     for (index, part) in parts.iter().enumerate() {
-        let (what, position) = match index {
-            _ if index + 1 == parts.len() => ("incr", Position::Last),
-            _ => ("incr", Position::Inner),
-        };
-        let what = if index < bases { "base" } else { what };
+        let what = if index < bases { "base" } else { "incr" };
+        let position = if index < last { Position::Inner } else { Position::Last };
         let begun = Instant::now();
-        let path = path_of(config, part);
+        let path = log.settings.path(&part.name);
         loader.load_file(&path, position)?;
         tracing::info!(
             "DB loaded from {what} file {}: {:.3} seconds",
@@ -88,16 +96,15 @@ pub(super) fn load(
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!("DB loaded from append only file: {seconds:.3} seconds");
     }
-    log.growth.current_bytes = total_bytes(config, log);
-    log.growth.base_bytes = match log.manifest().base() {
-        Some(base) => fs::metadata(path_of(config, base)).map_or(0, |metadata| metadata.len()),
-        None => 0,
-    };
-    Ok(loader.finish())
+    let loaded = loader.finish();
+    log.growth.current_bytes = total_bytes(log);
+    log.growth.base_bytes = log.manifest().base().map_or(0, |base| bytes_of(log, base));
+    Ok(loaded)
 }
 
 /// Loads files one after the other.
-struct Loader<'a> {
+struct Loader<'a, D> {
+    disk: &'a D,
     config: &'a Config,
     progress: &'a Progress,
     replayer: Replayer,
@@ -105,17 +112,16 @@ struct Loader<'a> {
     expired: u64,
 }
 
-impl<'a> Loader<'a> {
-    fn new(config: &'a Config, keyspace: Keyspace, progress: &'a Progress) -> Result<Self, String> {
-        let replayer = Replayer::new(config, keyspace, reactor::now()).map_err(str::to_owned)?;
-        Ok(Self { config, progress, replayer, keys: 0, expired: 0 })
-    }
-
+impl<D: Disk> Loader<'_, D> {
     fn load_file(&mut self, path: &Path, position: Position) -> Result<(), String> {
-        let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (len, mut file) = opened.map_err(|error| unreadable(path, &error))?;
-        let is_snapshot = begins_with_snapshot(&mut file);
-        let is_snapshot = is_snapshot.map_err(|error| unreadable(path, &error))?;
+        let opened = self.disk.reader(path).and_then(|(mut file, len)| {
+            let head = head_of(&mut file)?;
+            Ok((head, file, len))
+        });
+        let (head, rest, len) = opened.map_err(|error| unreadable(path, &error))?;
+        let is_snapshot =
+            head.starts_with(SNAPSHOT_SIGNATURE) || head.starts_with(VALKEY_SIGNATURE);
+        let file = Cursor::new(head).chain(rest);
         self.replayer.begin();
         if is_snapshot {
             self.load_snapshot(path, file, len, position)
@@ -128,7 +134,7 @@ impl<'a> Loader<'a> {
     fn load_snapshot(
         &mut self,
         path: &Path,
-        file: File,
+        file: impl Read,
         len: u64,
         position: Position,
     ) -> Result<(), String> {
@@ -190,7 +196,7 @@ impl<'a> Loader<'a> {
                 tracing::warn!("!!! Warning: short read while loading the AOF file {shown}!!!");
                 tracing::warn!("AOF {shown} loaded anyway because {why}");
                 tracing::warn!("Truncating the {what} AOF {shown} at offset {at}");
-                cut(path, at).map_err(|error| {
+                self.cut(path, at).map_err(|error| {
                     refused(path, &format!("it cannot be cut: {}", crate::os::errno::text(&error)))
                 })
             }
@@ -205,6 +211,12 @@ impl<'a> Loader<'a> {
                 Err(refused(path, &text))
             }
         }
+    }
+
+    fn cut(&self, path: &Path, at: u64) -> io::Result<()> {
+        let file = self.disk.open(path, Open::Continued)?;
+        self.disk.truncate(&file, at)?;
+        self.disk.sync(&file)
     }
 
     fn finish(self) -> Loaded {
@@ -261,30 +273,19 @@ fn refused(path: &Path, reason: &str) -> String {
     format!("Fatal error loading the DB from {}: {reason}. Nothing was changed.", path.display())
 }
 
-/// Whether a file begins with a snapshot; it is left at its start.
-fn begins_with_snapshot(file: &mut File) -> io::Result<bool> {
+/// The first bytes of a file, as many as say whether it begins with a snapshot.
+fn head_of(file: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let longest = num::u64_of(SNAPSHOT_SIGNATURE.len().max(VALKEY_SIGNATURE.len()));
     file.take(longest).read_to_end(&mut head)?;
-    file.seek(SeekFrom::Start(0))?;
-    Ok(head.starts_with(SNAPSHOT_SIGNATURE) || head.starts_with(VALKEY_SIGNATURE))
-}
-
-/// Cuts a file.
-fn cut(path: &Path, at: u64) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(at)?;
-    file.sync_all()
+    Ok(head)
 }
 
 /// Writes a base from data that were loaded from somewhere else.
 ///
 /// # Errors
 /// The system's.
-pub(super) fn write_base(config: &Config, loaded: &mut Loaded, path: &Path) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = format!("temp-{}-{name}", std::process::id());
-    let mut file = NewFile::create(path, &temporary, Sync::AtEnd)?;
+pub fn write_base(config: &Config, loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
     match base_format(config) {
         BaseFormat::Dump => {
             let aux = [
@@ -299,7 +300,7 @@ pub(super) fn write_base(config: &Config, loaded: &mut Loaded, path: &Path) -> i
                 libraries: &loaded.libraries,
                 ..SaveOptions::default()
             };
-            rdb::save(&loaded.keyspace, &options, &mut file)?;
+            rdb::save(&loaded.keyspace, &options, out)?;
         }
         BaseFormat::Commands => {
             let options = RewriteOptions {
@@ -309,8 +310,8 @@ pub(super) fn write_base(config: &Config, loaded: &mut Loaded, path: &Path) -> i
                 sleep: thread::sleep,
                 progress: None,
             };
-            rewrite(&loaded.keyspace, &options, &mut file)?;
+            rewrite(&loaded.keyspace, &options, out)?;
         }
     }
-    file.commit()
+    Ok(())
 }
