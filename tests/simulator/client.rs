@@ -1,5 +1,5 @@
 //! Clients: each sends something, waits for the replies, thinks, and goes on; now and then it asks with WAIT
-//! how many replicas have what it wrote.
+//! how many replicas have what it wrote, or with WAITAOF on how many disks it is.
 
 use crate::network::Link;
 use crate::reply::{self, Reply};
@@ -33,8 +33,26 @@ impl Token {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Confirmed {
     pub(crate) token: Token,
-    /// How many replicas have it.
-    pub(crate) replicas: i64,
+    /// Where it is.
+    pub(crate) copies: Copies,
+}
+
+/// What was said of where a write is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Copies {
+    /// So many replicas have it.
+    InMemory { replicas: i64 },
+    /// It is on so many replicas' disks, and on that of the server, or not.
+    OnDisk { here: bool, replicas: i64 },
+}
+
+impl Copies {
+    /// How many replicas have it, at least.
+    pub(crate) const fn replicas(self) -> i64 {
+        match self {
+            Copies::InMemory { replicas } | Copies::OnDisk { replicas, .. } => replicas,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -91,7 +109,17 @@ impl Client {
             let token = Token { number: *next_token, wanted: 1 + i64::from(rng.chance(30)) };
             let timeout = rng.between(100, 2000).to_string();
             reply::encode(&["SET", &Token::key(token.number), "1"], &mut bytes);
-            reply::encode(&["WAIT", &token.wanted.to_string(), &timeout], &mut bytes);
+            let wanted = token.wanted.to_string();
+            match rng.below(4) {
+                0 => {
+                    reply::encode(
+                        &["WAITAOF", "1", &rng.below(3).to_string(), &timeout],
+                        &mut bytes,
+                    );
+                }
+                1 => reply::encode(&["WAITAOF", "0", &wanted, &timeout], &mut bytes),
+                _ => reply::encode(&["WAIT", &wanted, &timeout], &mut bytes),
+            }
             self.token = Some(token);
             self.is_written = false;
         }
@@ -119,11 +147,18 @@ impl Client {
                 continue;
             }
             self.token = None;
-            if let Reply::Integer(replicas) = reply
-                && token.wanted > 0
-            {
-                confirmed = Some(Confirmed { token, replicas });
-            }
+            let copies = match &reply {
+                Reply::Integer(replicas) => Some(Copies::InMemory { replicas: *replicas }),
+                Reply::Array(counts) => match counts[..] {
+                    [Reply::Integer(here), Reply::Integer(replicas)] => {
+                        Some(Copies::OnDisk { here: here > 0, replicas })
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            confirmed =
+                copies.filter(|_| token.wanted > 0).map(|copies| Confirmed { token, copies });
         }
         confirmed
     }

@@ -1,7 +1,7 @@
-//! A simulated machine: a disk that outlives the server, children and loads that take their time.
+//! A simulated machine: children and loads that take their time, and a disk that outlives the server.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -14,31 +14,22 @@ use carnelian::command::host::{
     CpuUse, Crash, Facts, Forked, Host, Intake, MemoryUse, NewFile, Plan, Relocations, Write,
 };
 use carnelian::command::persist::{self, Loaded, Origin};
+use carnelian::command::server::Now;
 use carnelian::config::{Config, Trigger};
 use carnelian::ds::relocate::{Nothing, Relocator};
+use carnelian::os::aof::{AppendLog, Disk, load};
 use carnelian::persist::Progress;
 use carnelian::persist::rdb;
 use carnelian::repl::{Answer, SpillFile};
 use carnelian::store::Keyspace;
 
+use crate::disk::{Drive, Late};
 use crate::rng::Rng;
 
 /// The snapshot's file.
 const DUMP: &str = "dump.rdb";
 /// A child, or a load, takes between so many milliseconds.
 const WORK_MS: (usize, usize) = (5, 3000);
-
-/// Files; what was not forced to disk when the power went is not there.
-#[derive(Debug, Default)]
-pub(crate) struct Disk {
-    files: BTreeMap<PathBuf, Vec<u8>>,
-}
-
-impl Disk {
-    fn read(&self, path: &Path) -> Option<&Vec<u8>> {
-        self.files.get(path)
-    }
-}
 
 /// Work that is done at some time.
 #[derive(Debug)]
@@ -129,24 +120,26 @@ fn num_of(millis: u64) -> usize {
 #[derive(Debug)]
 pub(crate) struct Machine {
     facts: Facts,
-    disk: Rc<RefCell<Disk>>,
+    drive: Drive,
+    late: Late,
     /// Milliseconds, set by who lets time pass.
     clock: Rc<Cell<u64>>,
     child: Option<Later<Child>>,
     pipe: Option<Pipe>,
     progress: Progress,
     loader: Loader,
-    /// What the server finds when it starts.
-    loaded: Option<Result<Loaded, String>>,
+    /// What the server finds when it starts, and the log that goes on from it.
+    loaded: Option<(Loaded, AppendLog<Drive>)>,
+    log: Option<AppendLog<Drive>>,
     relocator: Nothing,
     rng: Rng,
 }
 
 impl Machine {
-    pub(crate) fn new(disk: Rc<RefCell<Disk>>, clock: Rc<Cell<u64>>, mut rng: Rng) -> Machine {
+    pub(crate) fn new(drive: Drive, clock: Rc<Cell<u64>>, mut rng: Rng) -> Machine {
         let run_id = (0..40).map(|_| char::from(b"0123456789abcdef"[rng.below(16)])).collect();
         let loader = Loader {
-            disk: Rc::clone(&disk),
+            drive: drive.clone(),
             clock: Rc::clone(&clock),
             rng: Rng::new(rng.next(), 1),
             config: Config::default(),
@@ -157,24 +150,37 @@ impl Machine {
         };
         Machine {
             facts: Facts { run_id, ..Facts::default() },
-            disk,
+            late: Late::new(drive.clone(), Rc::clone(&clock), Rng::new(rng.next(), 5)),
+            drive,
             clock,
             child: None,
             pipe: None,
             progress: Progress::new(),
             loader,
             loaded: None,
+            log: None,
             relocator: Nothing::default(),
             rng,
         }
     }
 
-    /// Begins to load what the disk holds; how many bytes, if there is something.
-    pub(crate) fn begin_load(&mut self, keyspace: Keyspace, config: &Config) -> Option<u64> {
-        let disk = self.disk.borrow();
-        let bytes = disk.read(Path::new(DUMP))?;
-        self.loaded = Some(load_own(bytes, keyspace, config));
-        u64::try_from(bytes.len()).ok()
+    /// Loads what the disk holds, and begins to log; or what is wrong.
+    #[expect(clippy::arc_with_non_send_sync, reason = "real disks are used by several threads")]
+    pub(crate) fn load(
+        &mut self,
+        keyspace: Keyspace,
+        config: &Config,
+        now: Now,
+    ) -> Result<(), String> {
+        let mut log = AppendLog::new(Arc::new(self.drive.clone()), self.late.clone(), config);
+        let loaded = load_own(&self.drive, &mut log, keyspace, config, now)?;
+        self.loaded = Some((loaded, log));
+        Ok(())
+    }
+
+    /// Brings the log to disk.
+    pub(crate) fn late(&self) -> Late {
+        self.late.clone()
     }
 
     fn done_at_ms(&mut self) -> u64 {
@@ -187,8 +193,35 @@ fn done_at_ms(clock: &Cell<u64>, rng: &mut Rng) -> u64 {
     clock.get() + u64::try_from(rng.between(least, most)).expect("small")
 }
 
-/// Loads what a server finds when it starts.
-fn load_own(bytes: &[u8], mut keyspace: Keyspace, config: &Config) -> Result<Loaded, String> {
+/// Loads what a server finds when it starts, and opens the log.
+fn load_own(
+    drive: &Drive,
+    log: &mut AppendLog<Drive>,
+    keyspace: Keyspace,
+    config: &Config,
+    now: Now,
+) -> Result<Loaded, String> {
+    if config.appendonly {
+        load::find(log)?;
+    }
+    let snapshot = drive.read_file(Path::new(DUMP)).ok();
+    let loaded = match snapshot.filter(|_| log.manifest().is_empty()) {
+        Some(bytes) => load_snapshot(&bytes, keyspace, config)?,
+        None => load::load(config, log, keyspace, &Progress::new(), now)?,
+    };
+    if config.appendonly {
+        let write_base = |path: &Path| {
+            let mut bytes = Vec::new();
+            load::write_base(config, &loaded, &mut bytes)?;
+            drive.put(path, bytes)
+        };
+        log.open_at_start(write_base, config)?;
+        let _nothing_given = log.poll(now);
+    }
+    Ok(loaded)
+}
+
+fn load_snapshot(bytes: &[u8], mut keyspace: Keyspace, config: &Config) -> Result<Loaded, String> {
     let len = u64::try_from(bytes.len()).expect("memory is bounded");
     let mut options = persist::load_options(config, &keyspace, len, &|_| ());
     if config.replicaof.is_some() {
@@ -213,7 +246,7 @@ fn load_received(bytes: &[u8], keyspace: Keyspace, config: &Config) -> Result<Ar
 /// Takes snapshots that primaries send.
 #[derive(Debug)]
 struct Loader {
-    disk: Rc<RefCell<Disk>>,
+    drive: Drive,
     clock: Rc<Cell<u64>>,
     rng: Rng,
     config: Config,
@@ -232,7 +265,7 @@ impl Intake for Loader {
         if let Plan::LoadStored(keyspace) = plan {
             let bytes = stored.ok_or("there is no snapshot")?;
             let result = load_received(&bytes, keyspace, config);
-            self.disk.borrow_mut().files.insert(PathBuf::from(DUMP), bytes);
+            self.drive.put(Path::new(DUMP), bytes).map_err(|error| error.to_string())?;
             let at_ms = done_at_ms(&self.clock, &mut self.rng);
             self.result = Some(Later { at_ms, result });
         } else {
@@ -292,11 +325,10 @@ impl Host for Machine {
         Ok(())
     }
     fn read_file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        self.disk.borrow().read(path).cloned().ok_or(ErrorKind::NotFound.into())
+        self.drive.read_file(path)
     }
     fn replace_file(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.disk.borrow_mut().files.insert(path.to_owned(), bytes.to_vec());
-        Ok(())
+        self.drive.put(path, bytes.to_vec())
     }
     fn fill_random(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         buffer.copy_from_slice(&self.rng.bytes(buffer.len()));
@@ -325,8 +357,7 @@ impl Host for Machine {
         Ok(Forked { pid: 1234, took_us: 5 })
     }
     fn remove_file(&mut self, path: &Path) -> io::Result<()> {
-        self.disk.borrow_mut().files.remove(path);
-        Ok(())
+        Disk::remove(&self.drive, path)
     }
     fn write_pipe_in_child(&mut self, write: &mut Write<'_>) -> io::Result<Forked> {
         let mut bytes = Vec::new();
@@ -350,10 +381,13 @@ impl Host for Machine {
     fn take_child_end(&mut self) -> Option<ChildEnd> {
         let now_ms = self.clock.get();
         let Child { path, bytes } = self.child.take_if(|child| child.at_ms <= now_ms)?.result;
-        if !path.as_os_str().is_empty() {
-            self.disk.borrow_mut().files.insert(path, bytes);
+        if path.as_os_str().is_empty() {
+            return Some(ChildEnd::Done);
         }
-        Some(ChildEnd::Done)
+        Some(match self.drive.put(&path, bytes) {
+            Ok(()) => ChildEnd::Done,
+            Err(_) => ChildEnd::Failed,
+        })
     }
     fn stop_child(&mut self) {
         self.child = None;
@@ -379,13 +413,15 @@ impl Host for Machine {
         Err("there is none".to_owned())
     }
     fn append_only_file(&self) -> Option<&dyn AppendOnlyFile> {
-        None
+        self.log.as_ref().map(|log| -> &dyn AppendOnlyFile { log })
     }
     fn append_only_file_mut(&mut self) -> Option<&mut dyn AppendOnlyFile> {
-        None
+        self.log.as_mut().map(|log| -> &mut dyn AppendOnlyFile { log })
     }
     fn take_loaded(&mut self) -> Option<Result<Loaded, String>> {
-        self.loaded.take()
+        let (loaded, log) = self.loaded.take()?;
+        self.log = Some(log);
+        Some(Ok(loaded))
     }
     fn drop_later(&mut self, garbage: Box<dyn Any + Send>) {
         drop(garbage);

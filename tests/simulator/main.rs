@@ -7,6 +7,7 @@
 
 mod check;
 mod client;
+mod disk;
 mod machine;
 mod network;
 mod operator;
@@ -43,7 +44,9 @@ fn main() -> ExitCode {
     if options.talk == Talk::Everything {
         talk::listen();
     }
-    let passed = find_canary(&options) && (options.bug != Bug::None || run_seeds(&options));
+    let bugs = [Bug::SkippedByte, Bug::UnsyncedLog];
+    let are_found = bugs.into_iter().all(|bug| find_canary(&options, bug));
+    let passed = are_found && (options.bug != Bug::None || run_seeds(&options));
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -74,11 +77,14 @@ fn run_seeds(options: &Options) -> bool {
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "simulator: {runs} seeds, {bad} bad; {hours} virtual hours in {seconds:.0} s; {} replies, {} \
-         confirmed writes, {} crashes, {} promotions, {} failovers, {} full and {} partial \
+         confirmed writes, {} crashes, {} times \
+         loss of power, {} writes found on disks afterwards, {} promotions, {} failovers, {} full and {} partial \
          synchronisations",
         total.replies,
         total.confirmed,
         total.crashes,
+        total.power_losses,
+        total.found_on_disk,
         total.promotions,
         total.failovers,
         total.full_syncs,
@@ -88,22 +94,17 @@ fn run_seeds(options: &Options) -> bool {
 }
 
 /// A planted bug has to be found, or finding nothing means nothing.
-fn find_canary(options: &Options) -> bool {
-    let options = Options {
-        bug: Bug::SkippedByte,
-        repeats: Repeats::Once,
-        talk: Talk::Summary,
-        ..options.clone()
-    };
+fn find_canary(options: &Options, bug: Bug) -> bool {
+    let options = Options { bug, repeats: Repeats::Once, talk: Talk::Summary, ..options.clone() };
     if options.seeds == Some(1) {
         return true; // somebody looks at that seed
     }
     let found = (1..=CANARY_SEEDS).find_map(|seed| Some((seed, run(seed, &options).err()?)));
     match &found {
         Some((seed, wrong)) => {
-            println!("simulator: the planted bug is found by seed {seed}: {wrong}")
+            println!("simulator: the planted {bug:?} is found by seed {seed}: {wrong}")
         }
-        None => println!("simulator: the planted bug was NOT found in {CANARY_SEEDS} seeds"),
+        None => println!("simulator: the planted {bug:?} was NOT found in {CANARY_SEEDS} seeds"),
     }
     found.is_some()
 }

@@ -4,7 +4,7 @@
 use crate::network::Place;
 use crate::rng::Rng;
 use crate::site::{Site, address};
-use crate::world::{SECOND, World};
+use crate::world::{Crash, SECOND, World};
 
 /// A handover that a primary was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,7 @@ impl Operator {
         }
         let servers = self.parents.len();
         let place = self.rng.below(servers);
-        match self.rng.below(20) {
+        match self.rng.below(23) {
             0 | 1 => self.crash(world, place),
             2 => {
                 world.order(place, "SHUTDOWN SAVE FORCE");
@@ -101,6 +101,14 @@ impl Operator {
             14 | 15 => self.move_replica(world),
             16 => drop(world.order(place, "BGSAVE")),
             17 => drop(world.order(place, "SAVE")),
+            18 => drop(world.order(place, "BGREWRITEAOF")),
+            19 if self.rng.chance(40) => world.switch_log(place),
+            20 => {
+                let drive = &world.sites[place].drive;
+                drive.set_full(!drive.is_full());
+                let is_full = drive.is_full();
+                world.say(|| format!("the disk of {place} is full: {is_full}"));
+            }
             _ => self.configure(world, place),
         }
         let millis = self.rng.between(200, 12_000);
@@ -129,7 +137,8 @@ impl Operator {
 
     fn crash(&mut self, world: &mut World, place: Place) {
         if world.sites[place].is_up() {
-            world.crash(place);
+            let crash = if self.rng.chance(50) { Crash::Kill } else { Crash::PowerLoss };
+            world.crash(place, crash);
             self.plan_restart(world, place);
         }
     }

@@ -31,6 +31,8 @@ pub(crate) enum Bug {
     None,
     /// Whoever goes on without a snapshot is sent the stream from one byte too late.
     SkippedByte,
+    /// What is brought to disk in the background is not there afterwards.
+    UnsyncedLog,
 }
 
 /// What is printed.

@@ -1,6 +1,6 @@
 //! One server on its machine: it starts, hears, speaks, and ends, with or without warning.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use carnelian::base::hash::HashKey;
 use carnelian::base::rng::Rng as ServerRng;
+use carnelian::command::host::LogMode;
 use carnelian::command::replication::role::LinkState;
 use carnelian::command::server::{Now, Server};
-use carnelian::config::{Config, Permission, PrimaryAddress};
+use carnelian::config::{AppendFsync, Config, Permission, PrimaryAddress};
 use carnelian::ds::listpack::Digits;
 use carnelian::node::Node;
 use carnelian::persist::Progress;
@@ -21,7 +22,8 @@ use carnelian::value::stream::StreamId;
 use carnelian::value::{Entry, HashRef, ListRef, SetRef, SortedSetRef, Str, Stream};
 
 use crate::client::Token;
-use crate::machine::{Disk, Machine};
+use crate::disk::{Drive, Late};
+use crate::machine::Machine;
 use crate::network::Place;
 use crate::options::Bug;
 use crate::reply;
@@ -73,7 +75,8 @@ fn place_of(host: &str) -> Option<Place> {
 pub(crate) struct Site {
     place: Place,
     node: Option<Node>,
-    disk: Rc<RefCell<Disk>>,
+    pub(crate) drive: Drive,
+    late: Option<Late>,
     clock: Rc<Cell<u64>>,
     /// Of the configuration file.
     primary: Option<Place>,
@@ -84,6 +87,10 @@ pub(crate) struct Site {
     unsent: Vec<usize>,
     disturbed_at: u64,
     linked: LinkState,
+    /// Confirmed writes of which this server has said that they are on its disk, as long as it has them.
+    on_disk: BTreeSet<u64>,
+    /// Whether it is to log from when its log has a base.
+    begins_to_log: bool,
 }
 
 /// What of its configuration differs from seed to seed.
@@ -93,6 +100,11 @@ struct Settings {
     spilled_bytes: u64,
     is_diskless: bool,
     hz: u32,
+    logs: bool,
+    fsync: AppendFsync,
+    has_snapshot_base: bool,
+    has_timestamps: bool,
+    spares_children: bool,
 }
 
 impl Site {
@@ -104,11 +116,18 @@ impl Site {
             spilled_bytes: *rng.pick(&[0, 0, 100_000, 1 << 30]),
             is_diskless: rng.chance(50),
             hz: 10,
+            logs: rng.chance(60),
+            fsync: *rng.pick(&[AppendFsync::Always, AppendFsync::Everysec, AppendFsync::Everysec]),
+            has_snapshot_base: rng.chance(70),
+            has_timestamps: rng.chance(20),
+            spares_children: rng.chance(20),
         };
+        let failing_permille = *rng.pick(&[0, 0, 0, 10]);
         Site {
             place,
             node: None,
-            disk: Rc::default(),
+            drive: Drive::new(Rng::new(rng.next(), 1), failing_permille, bug),
+            late: None,
             clock: Rc::default(),
             primary: None,
             settings,
@@ -117,6 +136,8 @@ impl Site {
             unsent: Vec::new(),
             disturbed_at: 0,
             linked: LinkState::Connect,
+            on_disk: BTreeSet::new(),
+            begins_to_log: false,
         }
     }
 
@@ -145,9 +166,8 @@ impl Site {
         self.node.as_ref().map(|node| &node.server)
     }
 
-    /// Starts with what the disk holds.
-    pub(crate) fn start(&mut self, now: Now, rng: &mut Rng) {
-        let config = Config {
+    fn config(&self) -> Config {
+        Config {
             databases: DATABASES,
             protected_mode: false,
             enable_debug_command: Permission::Yes,
@@ -163,12 +183,23 @@ impl Site {
                 host: address(place).to_string().as_str().into(),
                 port: PORT,
             }),
+            appendonly: self.settings.logs,
+            appendfsync: self.settings.fsync,
+            aof_use_rdb_preamble: self.settings.has_snapshot_base,
+            aof_timestamp_enabled: self.settings.has_timestamps,
+            no_appendfsync_on_rewrite: self.settings.spares_children,
+            auto_aof_rewrite_min_size: 20_000,
             ..Config::default()
-        };
+        }
+    }
+
+    /// Starts with what the disk holds; or why that cannot be.
+    pub(crate) fn start(&mut self, now: Now, rng: &mut Rng) -> Result<(), String> {
+        let config = self.config();
         self.clock.set(now.mono_ms());
         let part = rng.next();
         let mut machine =
-            Machine::new(Rc::clone(&self.disk), Rc::clone(&self.clock), Rng::new(part, 3));
+            Machine::new(self.drive.clone(), Rc::clone(&self.clock), Rng::new(part, 3));
         let keyspace = |seed| {
             let key = HashKey::new(1, 2);
             let mut keyspace = Keyspace::new(DATABASES, key, ServerRng::seeded(seed));
@@ -176,17 +207,55 @@ impl Site {
             keyspace
         };
         let own = keyspace(rng.next());
-        let bytes = machine.begin_load(keyspace(rng.next()), &config);
+        machine.load(keyspace(rng.next()), &config, now)?;
+        self.late = Some(machine.late());
         let host = Box::new(machine);
         let mut server = Server::new(config, own, host, ticks, ServerRng::seeded(rng.next()), now);
-        if let Some(bytes) = bytes {
-            server.begin_loading(Arc::new(Progress::new()), bytes);
-        }
+        server.begin_loading(Arc::new(Progress::new()), 1);
         server.follow_configured();
         self.node = Some(Node::new(server));
         self.turn += 1;
         self.unsent.clear();
         self.disturb(now.mono_ns);
+        Ok(())
+    }
+
+    fn log_mode(&self) -> LogMode {
+        let log = self.server().and_then(|server| server.host.append_only_file());
+        log.map_or(LogMode::Off, |log| log.mode())
+    }
+
+    /// Has it log from now on, or no longer; so it is when it starts again, once there is something to start
+    /// with.
+    pub(crate) fn switch_log(&mut self, now: Now) -> (String, Vec<u8>) {
+        let logs = self.log_mode() == LogMode::Off;
+        let command = format!("CONFIG SET appendonly {}", if logs { "yes" } else { "no" });
+        let reply = self.order(now, &command);
+        if reply.starts_with(b"+OK") {
+            self.begins_to_log = logs;
+            if !logs {
+                self.settings.logs = false;
+                self.on_disk.clear();
+            }
+        }
+        (command, reply)
+    }
+
+    /// A write of which it has said that it is on its disk.
+    pub(crate) fn put_on_disk(&mut self, number: u64) {
+        if self.log_mode() != LogMode::Off && self.holds(number) {
+            self.on_disk.insert(number);
+        }
+    }
+
+    /// How many writes it has said are on its disk.
+    pub(crate) fn on_disk(&self) -> u64 {
+        u64::try_from(self.on_disk.len()).expect("few")
+    }
+
+    /// A write that was on its disk when it ended, as it had said, and is not there any more.
+    pub(crate) fn lacks_of_disk(&self) -> Option<u64> {
+        self.on_disk.iter().copied().find(|&number| !self.holds(number))
     }
 
     /// Whether the server has ended by itself.
@@ -196,9 +265,19 @@ impl Site {
 
     /// Ends it; its disk stays.
     pub(crate) fn stop(&mut self, at: u64) {
+        self.settings.logs |= self.begins_to_log && self.log_mode() == LogMode::On;
+        self.forget_on_disk();
         self.node = None;
+        self.late = None;
         self.turn += 1;
         self.disturb(at);
+    }
+
+    /// What it has not got at present it need not have later.
+    fn forget_on_disk(&mut self) {
+        let mut on_disk = std::mem::take(&mut self.on_disk);
+        on_disk.retain(|&number| self.holds(number));
+        self.on_disk = on_disk;
     }
 
     /// Notes that the server may have lost something that it had, `at` nanoseconds.
@@ -320,7 +399,9 @@ impl Site {
             }
         }
         self.note_link();
-        (said, wait_ms)
+        let late_ms = self.late.as_ref().and_then(Late::next_due_ms);
+        let late_ms = late_ms.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(now.mono_ms()));
+        (said, wait_ms.min(late_ms))
     }
 
     /// Notes when the link to the primary comes up or goes down.
@@ -328,6 +409,7 @@ impl Site {
         let link = self.link();
         if link != self.linked {
             self.linked = link;
+            self.forget_on_disk();
             self.disturbed_at = self.disturbed_at.max(self.clock.get() * 1_000_000);
         }
     }
@@ -489,11 +571,17 @@ fn write(
         if session.closing == Closing::Now {
             return;
         }
+        let is_replica = session.flags.contains(SessionFlags::REPLICA);
+        let changed_in_turn = session.changed_in_turn;
+        if !is_replica && !server.may_reply(changed_in_turn) {
+            unsent.push(index);
+            break;
+        }
+        let Some(session) = server.sessions.get_mut(index) else { return };
         session.is_queued_for_write = false;
         session.is_queued_for_push = false;
         let before = bytes.len();
         if session.output.is_empty() {
-            let is_replica = session.flags.contains(SessionFlags::REPLICA);
             let goes_on = is_replica && session.closing == Closing::No;
             if !(goes_on && server.prepare_replica(index)) {
                 break;

@@ -41,6 +41,8 @@ pub(crate) struct Figures {
     pub(crate) replies: u64,
     pub(crate) confirmed: u64,
     pub(crate) crashes: u64,
+    pub(crate) power_losses: u64,
+    pub(crate) found_on_disk: u64,
     pub(crate) promotions: u64,
     pub(crate) failovers: u64,
     pub(crate) full_syncs: u64,
@@ -49,6 +51,15 @@ pub(crate) struct Figures {
     pub(crate) virtual_time: u64,
     /// Of every byte that arrived, in order.
     pub(crate) trace: u64,
+}
+
+/// How a server ends without warning.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Crash {
+    /// It is killed.
+    Kill,
+    /// Its machine has no power.
+    PowerLoss,
 }
 
 #[derive(Debug)]
@@ -76,6 +87,8 @@ impl Figures {
         self.replies += other.replies;
         self.confirmed += other.confirmed;
         self.crashes += other.crashes;
+        self.power_losses += other.power_losses;
+        self.found_on_disk += other.found_on_disk;
         self.promotions += other.promotions;
         self.failovers += other.failovers;
         self.full_syncs += other.full_syncs;
@@ -350,18 +363,43 @@ impl World {
     /// Starts a server with what its disk holds.
     pub(crate) fn start(&mut self, place: Place) {
         self.say(|| format!("{place} starts"));
-        self.sites[place].start(now_of(self.now), &mut self.rng);
+        let drive = &self.sites[place].drive;
+        drive.set_full(false); // somebody has made room
+        drive.take_failure();
+        if let Err(reason) = self.sites[place].start(now_of(self.now), &mut self.rng) {
+            self.say(|| format!("{place} does not start: {reason}"));
+            if !self.sites[place].drive.take_failure() {
+                self.checker.note(format!("{place} does not start: {reason}"));
+            }
+            return;
+        }
         self.look_after(place); // which takes over what was loaded
+        self.checker.started(&self.sites[place]);
         if self.checker.primary() == place {
             self.checker.crowned(&self.sites[place]);
         }
     }
 
     /// Ends a server without warning.
-    pub(crate) fn crash(&mut self, place: Place) {
-        self.say(|| format!("{place} crashes"));
+    pub(crate) fn crash(&mut self, place: Place, crash: Crash) {
+        self.say(|| format!("{place} crashes: {crash:?}"));
         self.figures.crashes += 1;
         self.stopped(place);
+        if crash == Crash::PowerLoss {
+            self.lose_power(place);
+        }
+    }
+
+    fn lose_power(&mut self, place: Place) {
+        self.figures.power_losses += 1;
+        self.sites[place].drive.lose_power();
+    }
+
+    /// Has a server log what is changed, or no longer.
+    pub(crate) fn switch_log(&mut self, place: Place) {
+        let (command, reply) = self.sites[place].switch_log(now_of(self.now));
+        self.say(|| format!("{place}: {command}: {}", reply.escape_ascii()));
+        self.look_after(place);
     }
 
     fn stopped(&mut self, place: Place) {
@@ -369,6 +407,10 @@ impl World {
         self.figures.full_syncs += syncs.0;
         self.figures.partial_syncs += syncs.1;
         self.sites[place].stop(self.now);
+        if self.sites[place].drive.has_lost() {
+            // Who starts next reads what is not on disk, and cannot know. Such a machine is started anew, too.
+            self.lose_power(place);
+        }
         for (link, side) in self.network.links_at(place) {
             self.close(link, side);
         }
@@ -433,7 +475,8 @@ impl World {
             Piece::Bytes(bytes) => {
                 let confirmed = client.hear(&bytes);
                 if let Some(confirmed) = confirmed {
-                    self.checker.told(confirmed, &self.sites);
+                    self.say(|| format!("client {number} is told: {confirmed:?}"));
+                    self.checker.told(confirmed, &mut self.sites);
                 }
                 if self.clients[number].is_waiting() {
                     return;
@@ -458,7 +501,8 @@ impl World {
         self.is_quiet = true;
         self.network.heal();
         for place in 0..self.sites.len() {
-            if !self.sites[place].is_up() {
+            self.sites[place].drive.set_full(false);
+            while !self.sites[place].is_up() && self.checker.wrong.is_none() {
                 self.start(place);
             }
         }
@@ -485,6 +529,7 @@ impl World {
         }
         self.figures.replies = self.clients.iter().map(|client| client.replies).sum();
         self.figures.confirmed = self.checker.confirmed;
+        self.figures.found_on_disk = self.checker.found_on_disk;
         self.figures.virtual_time = self.now;
         self.figures
     }
