@@ -267,6 +267,9 @@ pub trait AppendOnlyFile: Debug {
     fn stop(&mut self, now: Now);
     /// Brings everything to disk now, as far as the disk lets it.
     fn flush(&mut self, now: Now);
+    /// Whether a rewrite would hold replies for a short time only, until what was written so far is on disk. If
+    /// not, that is begun; to be asked again soon.
+    fn is_ready_to_rewrite(&mut self, now: Now) -> bool;
     /// Prepares a rewrite; the path where the base is to be written. The child is to be forked next, before
     /// anything else is given. What is given afterwards must begin with SELECT.
     ///

@@ -50,6 +50,9 @@ impl Node {
         if now_ms >= self.server.replication.judged_until_ms {
             self.server.judge_replicas();
         }
+        if self.server.persistence.rewrite_is_near {
+            self.server.rewrite_if_ready();
+        }
         let relay_ms = self.server.relay();
         if self.server.replication.is_spilling() {
             self.server.look_after_spill();

@@ -3,7 +3,7 @@
 use crate::common::{Client, Server, scratch};
 use crate::{files, info, signal, wait_for_info};
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 #[test]
@@ -97,5 +97,42 @@ fn what_is_wrong_with_a_log_is_the_last_line_and_no_signal_saves_over_the_snapsh
             assert!(last.contains("# Fatal error loading the DB from appendonlydir"), "{log}");
         }
         assert_eq!(fs::read(path("dump.rdb")).unwrap(), b"somebody may still want it", "{log}");
+    }
+}
+
+#[test]
+fn a_torn_log_is_cut_if_nothing_was_logged_after_it() {
+    let whole = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
+    let next = whole.replace('a', "b");
+    for (next, loads) in [("", true), (&next[..], false)] {
+        let dir = Rc::new(scratch());
+        let folder = dir.path().join("appendonlydir");
+        fs::create_dir(&folder).unwrap();
+        let put = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+        put("appendonly.aof.1.incr.aof", &format!("{whole}*3\r\n$3\r\nSE"));
+        put("appendonly.aof.2.incr.aof", next);
+        put(
+            "appendonly.aof.manifest",
+            "file appendonly.aof.1.incr.aof seq 1 type i\n\
+             file appendonly.aof.2.incr.aof seq 2 type i\n",
+        );
+        let checked = Command::new(env!("CARGO_BIN_EXE_carnelian-check-aof"))
+            .arg("--fix")
+            .arg(folder.join("appendonly.aof.manifest"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(checked.stdout).unwrap();
+        assert_eq!(said.contains("Continue? [y/N]"), loads, "{said}");
+        if loads {
+            let server = Server::in_directory(&dir, &["--appendonly", "yes"]);
+            server.check("GET a; DBSIZE", "$1 :1");
+            let cut = fs::read_to_string(folder.join("appendonly.aof.1.incr.aof")).unwrap();
+            assert_eq!(cut, whole);
+        } else {
+            let mut server = Server::starting_in(&dir, &["--appendonly", "yes"]);
+            assert_eq!(server.wait_for_exit().code(), Some(1));
+            assert!(server.log().contains("the file ends early, and it is not the last one"));
+        }
     }
 }

@@ -175,3 +175,22 @@ fn a_reload_keeps_the_data() {
         "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
     );
 }
+
+#[test]
+fn a_rewrite_is_begun_however_much_is_not_on_disk_yet() {
+    let options = ["--appendonly", "yes", "--auto-aof-rewrite-percentage", "0"];
+    let server = Server::with(&options);
+    let mut client = server.connect();
+    let value = "v".repeat(2 << 20);
+    // The first is brought to disk at once, the second once a second has passed.
+    client.check(&format!("SET a {value}; SET b {value}; SET c {value}"), "+OK +OK +OK");
+    client.send(b"BGREWRITEAOF\r\n");
+    let reply = client.reply().to_string();
+    assert!(reply.starts_with("+Background append only file rewriting s"), "{reply}");
+    wait_for_info(&mut client, "aof_rewrites", "1");
+    wait_for_info(&mut client, "aof_rewrite_in_progress", "0");
+    client.check("SET d 1", "+OK");
+    assert_eq!(info(&mut client, "aof_rewrite_scheduled"), "0");
+    let server = server.killed_and_restarted(&options);
+    server.check("STRLEN a; STRLEN c; GET d", ":2097152 :2097152 $1");
+}

@@ -1,7 +1,7 @@
 //! BGREWRITEAOF, the rewrites that the server begins by itself, and `appendonly` while it runs.
 
 use super::snapshot::Part;
-use super::state::{Child, Outcome as RewriteOutcome, Scheduled};
+use super::state::{Child, Conditions, Outcome as RewriteOutcome, Scheduled};
 use crate::command::host::{
     AppendOnlyFile, ChildEnd, ChildKind, LogMode, NewFile, RewriteEnding, Sync,
 };
@@ -50,12 +50,35 @@ fn bgrewriteaof(ctx: &mut Context<'_>) -> Outcome {
         ctx.out().simple("Background append only file rewriting scheduled");
         return Ok(());
     }
+    if !ctx.server.is_ready_to_rewrite() {
+        ctx.server.persistence.rewrite_scheduled = Scheduled::Yes;
+        ctx.out().simple("Background append only file rewriting scheduled");
+        return Ok(());
+    }
     ctx.server.start_rewrite().map_err(|NotBegun| NOT_BEGUN)?;
     ctx.out().simple("Background append only file rewriting started");
     Ok(())
 }
 
 impl Server {
+    /// Whether the log can be rewritten now without holding replies for long. If not, it will be soon, and is
+    /// asked again in each turn.
+    fn is_ready_to_rewrite(&mut self) -> bool {
+        let now = self.now;
+        let log = self.host.append_only_file_mut();
+        let is_ready = log.is_none_or(|log| log.is_ready_to_rewrite(now));
+        self.persistence.rewrite_is_near = !is_ready;
+        is_ready
+    }
+
+    /// Begins the rewrite that waits for the log, if it can begin by now.
+    pub fn rewrite_if_ready(&mut self) {
+        self.persistence.rewrite_is_near = false;
+        if self.persistence.child.is_none() && !self.conditions.contains(Conditions::LOADING) {
+            self.rewrite_if_due();
+        }
+    }
+
     /// Starts to write a new base in a child process. There must be no child.
     ///
     /// # Errors
@@ -190,14 +213,18 @@ impl Server {
     pub(super) fn rewrite_if_due(&mut self) {
         let (now, config) = (self.now, &self.config);
         let is_scheduled = self.persistence.rewrite_scheduled == Scheduled::Yes;
-        let Some(log) = self.host.append_only_file_mut() else { return };
+        let Some(log) = self.host.append_only_file() else { return };
         let is_healing = log.is_heal_due(now);
         if !is_healing {
             let is_on = log.mode() == LogMode::On;
             let percentage = config.auto_aof_rewrite_percentage;
             let min_bytes = config.auto_aof_rewrite_min_size;
             let grown = log.growth().wants_rewrite(percentage, min_bytes).filter(|_| is_on);
-            if !is_scheduled && grown.is_none() || !is_allowed(log, now.unix_s()) {
+            if !is_scheduled && grown.is_none() || !self.is_ready_to_rewrite() {
+                return;
+            }
+            let log = self.host.append_only_file_mut();
+            if !log.is_some_and(|log| is_allowed(log, now.unix_s())) {
                 return;
             }
             if let Some(percent) = grown.filter(|_| !is_scheduled) {

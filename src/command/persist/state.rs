@@ -123,6 +123,8 @@ pub struct Persistence {
     pub libraries: Vec<Bytes>,
     /// Whether a rewrite of the append-only file waits.
     pub rewrite_scheduled: Scheduled,
+    /// Whether a rewrite begins as soon as the log is ready for it.
+    pub rewrite_is_near: bool,
     /// How the last one ended.
     pub last_rewrite: Outcome,
     /// How long the last one took, seconds.

@@ -134,6 +134,8 @@ pub struct AppendLog<D: Disk = RealDisk> {
     log: Log,
     /// What could not be written yet.
     pending: Vec<u8>,
+    /// How often what a rewrite would wait for was brought to disk ahead of it.
+    rounds: u32,
     /// How much of it was given before the rewrite under way began, if that replaces the file.
     replaced: usize,
     child: Child,
@@ -165,6 +167,7 @@ impl<D: Disk> AppendLog<D> {
             file: None,
             older: None,
             pending: Vec::new(),
+            rounds: 0,
             replaced: 0,
             child: Child::None,
             annotated_s: 0,

@@ -57,6 +57,10 @@ impl<D: Disk> AppendOnlyFile for AppendLog<D> {
         Self::flush(self, now);
     }
 
+    fn is_ready_to_rewrite(&mut self, now: Now) -> bool {
+        Self::is_ready_to_rewrite(self, now)
+    }
+
     fn begin_rewrite(&mut self, now: Now) -> Result<PathBuf, String> {
         Self::begin_rewrite(self, now)?;
         Ok(self.base_path())

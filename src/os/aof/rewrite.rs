@@ -8,10 +8,16 @@ use super::disk::Open;
 use super::helper::Helper;
 use super::{AppendLog, Disk, Mode, PersistError, logged, shown};
 use crate::command::server::Now;
+use crate::config::AppendFsync;
 use crate::os::{clock, errno};
 use crate::persist::aof::manifest::{BaseFormat, Manifest, Newest, temporary_log_name};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// So many bytes that are not on disk do not delay a rewrite.
+const SYNCED_AT_ONCE_BYTES: u64 = 1 << 20;
+/// How often more than that are brought to disk ahead of a rewrite, at most.
+const ROUNDS_MAX: u32 = 4;
 
 /// How a rewrite ended that made no base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +48,33 @@ impl<D: Disk> AppendLog<D> {
         self.settings.folder.join("temp-rewriteaof.aof")
     }
 
+    /// Whether a rewrite would hold replies for a short time only: the new log is written once the old one is on
+    /// disk. If not, that is begun; what is written meanwhile takes less time, and so on.
+    pub fn is_ready_to_rewrite(&mut self, now: Now) -> bool {
+        if self.mode != Mode::On || self.settings.policy != AppendFsync::Everysec {
+            return true;
+        }
+        let _held = self.poll(now);
+        let Some(file) = &self.file else { return true };
+        let is_little = self.log.written() - self.log.synced() <= SYNCED_AT_ONCE_BYTES;
+        if is_little || self.log.error().is_some() || self.rounds >= ROUNDS_MAX {
+            return !self.log.is_syncing() || is_little;
+        }
+        if !self.log.is_syncing() {
+            self.rounds += 1;
+            self.helper.sync(Arc::clone(file), self.log.written());
+            self.log.sync_started(now.mono_ms());
+        }
+        false
+    }
+
     /// Prepares a rewrite: the child is to be forked next, before anything else is given to the log. What
     /// is given afterwards must begin with SELECT.
     ///
     /// # Errors
     /// It cannot be; why, is in the log as well.
     pub fn begin_rewrite(&mut self, now: Now) -> Result<(), String> {
+        self.rounds = 0;
         let begun = self.create_folder().and_then(|()| match self.mode {
             Mode::Off => Ok(()),
             Mode::Waiting => self.open_temporary_log(),

@@ -580,6 +580,32 @@ fn the_newest_log_is_continued_after_a_restart() {
     assert_eq!(scene.survivors(Crash::PowerLoss), [0, 1, 2]);
 }
 
+#[test]
+fn a_rewrite_begins_when_little_is_not_on_disk() {
+    let mut scene = Scene::new(AppendFsync::Everysec);
+    let much = vec![b'\n'; 3 << 20];
+    let give = |scene: &mut Scene| {
+        let _not_replied_to = scene.log.commit(scene.now, &much);
+    };
+    give(&mut scene); // brought to disk at once, the first of its second
+    scene.settle();
+    assert!(scene.log.is_ready_to_rewrite(scene.now));
+    // Whoever writes without end gets a rewrite, too.
+    for _ in 0..4 {
+        give(&mut scene);
+        assert!(!scene.log.is_ready_to_rewrite(scene.now));
+        scene.settle();
+    }
+    give(&mut scene);
+    assert!(scene.log.is_ready_to_rewrite(scene.now));
+    assert_eq!(scene.log.begin_rewrite(scene.now), Ok(()));
+    scene.settle();
+    give(&mut scene);
+    assert!(!scene.log.is_ready_to_rewrite(scene.now), "it begins anew");
+    scene.settle();
+    assert!(scene.log.is_ready_to_rewrite(scene.now));
+}
+
 /// A server that finds files on its disk and no manifest.
 fn started_on(files: &[(&str, &[u8])]) -> Scene {
     let mut scene = Scene::new(AppendFsync::Always);

@@ -137,6 +137,14 @@ impl Check<'_> {
             Some(_) | None => Path::new("."),
         };
         let path_of = |part: &Part| folder.join(OsStr::from_bytes(&part.name));
+        // What a loss of power in the midst of a rewrite leaves: the end of a log is missing, the next is empty.
+        let is_empty = |part: &Part| {
+            std::fs::metadata(path_of(part)).is_ok_and(|metadata| metadata.len() == 0)
+        };
+        let position_before = |later: &[Part]| match later.iter().all(is_empty) {
+            true => Position::Last,
+            false => Position::Inner,
+        };
         let name_of = |part: &Part| String::from_utf8_lossy(&part.name).into_owned();
         if let Some(base) = manifest.base() {
             let path = path_of(base);
@@ -146,20 +154,17 @@ impl Check<'_> {
                 Format::Commands => "RESP",
             };
             self.screen.line(&format!("Start to check BASE AOF ({shown} format)."));
-            let position =
-                if manifest.logs().is_empty() { Position::Last } else { Position::Inner };
+            let position = position_before(manifest.logs());
             let log = Log { path: &path, name: name_of(base), kind: "BASE ", position };
             self.log(&log, format)?;
         }
-        if let Some((last, others)) = manifest.logs().split_last() {
+        if !manifest.logs().is_empty() {
             self.screen.line("Start to check INCR files.");
-            for part in others {
-                let path = path_of(part);
-                let (name, kind, position) = (name_of(part), "INCR ", Position::Inner);
-                self.log(&Log { path: &path, name, kind, position }, Format::Commands)?;
-            }
-            let path = path_of(last);
-            let (name, kind, position) = (name_of(last), "INCR ", Position::Last);
+        }
+        for (index, part) in manifest.logs().iter().enumerate() {
+            let path = path_of(part);
+            let (name, kind) = (name_of(part), "INCR ");
+            let position = position_before(&manifest.logs()[index + 1..]);
             self.log(&Log { path: &path, name, kind, position }, Format::Commands)?;
         }
         self.screen.line("All AOF files and manifest are valid");
