@@ -479,10 +479,24 @@ impl<D: Disk> AppendLog<D> {
         self.manifest = manifest;
         self.file = Some(Arc::new(file));
         self.log = Log::new(self.settings.policy, bytes);
+        self.sync_loaded();
         self.follow_policy();
         self.mode = Mode::On;
         self.remove_history();
         Ok(())
+    }
+
+    /// Brings to disk what was loaded: a server that was killed has left some of it with the kernel only.
+    fn sync_loaded(&mut self) {
+        for part in self.manifest.logs() {
+            let path = self.settings.path(&part.name);
+            let held = self.disk.hold(&path);
+            if let Err(error) = held.and_then(|file| uninterrupted(|| self.disk.sync(&file))) {
+                let reason = errno::text(&error);
+                tracing::warn!("Fail to fsync the AOF file {}: {reason}", path.display());
+                self.log.suspect(0, reason);
+            }
+        }
     }
 
     /// Will log from the next rewrite on (`appendonly yes` while the server runs).

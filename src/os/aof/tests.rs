@@ -581,6 +581,31 @@ fn the_newest_log_is_continued_after_a_restart() {
 }
 
 #[test]
+fn what_a_killed_server_left_in_the_kernel_is_brought_to_disk() {
+    for fails in [false, true] {
+        let mut scene = Scene::new(AppendFsync::Everysec);
+        scene.add();
+        scene.add();
+        assert_eq!(scene.survivors(Crash::PowerLoss), [0]);
+        let config = config(AppendFsync::Everysec);
+        scene.log = opened(&scene.disk, &config, Box::new(|| {}));
+        scene.log.read_manifest().expect("a good manifest");
+        // Behind the calls for the folder, the file, and the folder again.
+        scene.troubles(fails.then_some((3, Trouble::Errno(libc::EIO))));
+        let never = |_: &Path| panic!("there is a base");
+        scene.log.open_at_start(never, &config).expect("it is read");
+        assert_eq!(scene.log.error().is_some(), fails);
+        if fails {
+            assert!(scene.log.is_heal_due(scene.now));
+            scene.begin();
+            scene.finish();
+            assert_eq!(scene.log.error(), None);
+        }
+        assert_eq!(scene.survivors(Crash::PowerLoss), [0, 1]);
+    }
+}
+
+#[test]
 fn a_rewrite_begins_when_little_is_not_on_disk() {
     let mut scene = Scene::new(AppendFsync::Everysec);
     let much = vec![b'\n'; 3 << 20];
