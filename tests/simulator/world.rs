@@ -371,6 +371,7 @@ impl World {
             if !self.sites[place].drive.take_failure() {
                 self.checker.note(format!("{place} does not start: {reason}"));
             }
+            self.restart_after_failure(place);
             return;
         }
         self.look_after(place); // which takes over what was loaded
@@ -386,6 +387,14 @@ impl World {
         self.figures.crashes += 1;
         self.stopped(place);
         if crash == Crash::PowerLoss {
+            self.lose_power(place);
+        }
+    }
+
+    /// Who starts next after an fsync has failed reads what is not on disk, and cannot know: such a machine is
+    /// started anew, too.
+    fn restart_after_failure(&mut self, place: Place) {
+        if self.sites[place].drive.has_lost() {
             self.lose_power(place);
         }
     }
@@ -407,10 +416,7 @@ impl World {
         self.figures.full_syncs += syncs.0;
         self.figures.partial_syncs += syncs.1;
         self.sites[place].stop(self.now);
-        if self.sites[place].drive.has_lost() {
-            // Who starts next reads what is not on disk, and cannot know. Such a machine is started anew, too.
-            self.lose_power(place);
-        }
+        self.restart_after_failure(place);
         for (link, side) in self.network.links_at(place) {
             self.close(link, side);
         }
