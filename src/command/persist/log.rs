@@ -16,6 +16,16 @@ impl Server {
     /// before replies go out.
     #[inline]
     pub fn commit(&mut self) {
+        self.commit_changes();
+        if self.replication.has_news {
+            self.attend_to_replicas();
+        }
+    }
+
+    /// As [`Server::commit`], but attends to no replicas, which may begin a snapshot: for who is about to begin
+    /// one.
+    #[inline]
+    pub(in crate::command) fn commit_changes(&mut self) {
         self.broadcast_invalidations();
         if self.effects.wanted() {
             self.record_removals();
@@ -23,9 +33,6 @@ impl Server {
                 self.feed_replicas();
             }
             self.commit_effects();
-        }
-        if self.replication.has_news {
-            self.attend_to_replicas();
         }
     }
 

@@ -85,7 +85,7 @@ impl Server {
     /// It cannot be; the log says why.
     pub fn start_rewrite(&mut self) -> Result<(), NotBegun> {
         self.persistence.rewrite_scheduled = Scheduled::No;
-        self.commit(); // what is not in the new base belongs to the log before
+        self.commit_changes(); // what is not in the new base belongs to the log before
         let now = self.now;
         let log = self.host.append_only_file_mut().ok_or(NotBegun)?;
         let path = log.begin_rewrite(now).map_err(|_| {

@@ -250,7 +250,7 @@ impl Server {
         if self.effects.is_within_unit() {
             return None; // a part of what the data hold is in no stream yet
         }
-        self.commit();
+        self.commit_changes();
         let db = self.stream_db()?;
         let history = &self.replication.history;
         Some(StreamPosition { id: *history.id(), offset: history.offset(), db })
@@ -364,6 +364,7 @@ impl Server {
         file: NewFile<'_>,
         write: &mut WriteData<'_>,
     ) -> io::Result<u32> {
+        debug_assert!(self.persistence.child.is_none(), "there is one child at a time");
         let Self { host, keyspace, .. } = self;
         let forked = host
             .write_file_in_child(kind, file, &mut |out, progress| write(keyspace, out, progress))?;

@@ -78,7 +78,7 @@ impl Server {
             Target::File => "disk",
         };
         tracing::info!("Starting BGSAVE for SYNC with target: {name}");
-        self.commit();
+        self.commit_changes();
         self.effects.forget_db(); // not everybody reads in the snapshot which database it is
         let first = group.first().and_then(|&place| self.replication.replicas.get(place));
         let Some(wanted) = first.map(|replica| replica.announced.capabilities) else { return };

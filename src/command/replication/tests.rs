@@ -67,6 +67,17 @@ fn a_replica_is_told_of_the_snapshot_at_the_end_of_the_turn() {
     assert!(bench.server.effects.feeds_replicas());
 }
 
+#[test]
+fn a_snapshot_is_not_begun_together_with_that_of_a_replica() {
+    let mut bench = Bench::new();
+    bench.raw(&["SET", "k", "v"]);
+    bench.check("REPLCONF capa psync2; PSYNC ? -1", "+OK");
+    bench.server.start_snapshot().expect("a child"); // of somebody else, in the same turn
+    assert_eq!(bench.server.persistence.forks, 1);
+    bench.server.commit();
+    assert_eq!(bench.server.persistence.forks, 1);
+}
+
 /// Puts the client into the table, where those are to whom something is sent.
 fn settle(bench: &mut Bench) -> usize {
     let end = bench.session.peer.clone();
