@@ -172,7 +172,7 @@ impl Server {
     }
 
     pub(super) fn rewrite_ended(&mut self, child: Child, end: ChildEnd) {
-        self.commit();
+        self.commit_changes();
         match end {
             ChildEnd::Done => {
                 tracing::info!("Background AOF rewrite terminated with success");
