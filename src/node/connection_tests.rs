@@ -274,6 +274,9 @@ fn a_primary_refuses_writes_as_soon_as_its_replica_is_silent_for_too_long() {
     let config = Config { min_replicas_to_write: 1, min_replicas_max_lag: 1, ..Config::default() };
     let mut world = World::with(config);
     let (client, replica) = (world.connect(1), world.connect(2));
+    let refusal = "-NOREPLICAS Not enough good replicas to write.|";
+    world.pass(1);
+    assert_eq!(world.send(client, "SET k v"), refusal);
     assert_eq!(world.send(replica, "PSYNC ? -1"), "");
     let own = world.node.server.replication.replicas.get_mut(replica).expect("it follows");
     own.stage = Stage::Online;
@@ -285,7 +288,6 @@ fn a_primary_refuses_writes_as_soon_as_its_replica_is_silent_for_too_long() {
     // Nothing else is due by then.
     assert_eq!(world.node.tick(world.now), 1);
     world.pass(1);
-    let refusal = "-NOREPLICAS Not enough good replicas to write.|";
     assert_eq!(world.send(client, "SET k v"), refusal);
     world.send(replica, "REPLCONF ACK 0");
     assert_eq!(world.send(client, "SET k v"), "+OK|");

@@ -77,7 +77,7 @@ impl Node {
             return 0;
         }
         wait_ms = wait_ms.min(relay_ms);
-        wait_ms = wait_ms.min(self.server.replication.judged_until_ms - now_ms);
+        wait_ms = wait_ms.min(self.server.replication.judged_until_ms.saturating_sub(now_ms));
         if self.server.config.activedefrag {
             wait_ms = wait_ms.min(self.server.defragment());
         }

@@ -117,7 +117,7 @@ impl Replication {
             replicas: Replicas::default(),
             transfers: Transfers::default(),
             has_news: false,
-            judged_until_ms: u64::MAX,
+            judged_until_ms: 0, // nobody has judged yet
             asks: false,
             alone_since_ms: 0,
             cared_at_ms: 0,
