@@ -56,7 +56,8 @@ impl<D: Disk> AppendLog<D> {
         }
         let _held = self.poll(now);
         let Some(file) = &self.file else { return true };
-        let is_little = self.log.written() - self.log.synced() <= SYNCED_AT_ONCE_BYTES;
+        let missing_bytes = self.log.written().saturating_sub(self.log.synced());
+        let is_little = missing_bytes <= SYNCED_AT_ONCE_BYTES;
         if is_little || self.log.error().is_some() || self.rounds >= ROUNDS_MAX {
             return !self.log.is_syncing() || is_little;
         }
